@@ -1,0 +1,53 @@
+"""Time, injected: UTC for stamps, monotonic seconds for durations, and a sleep that tests can drive."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What every part that knows about time is given."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, UTC. For stamps only: it can step."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never step. For durations and time-outs."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so many monotonic seconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some start, never stepping."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so many seconds."""
+        await asyncio.sleep(seconds)
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01T00:00:00Z: how the store keeps time."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The stamp that `to_ms` made, aware, UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-21T09:30:00.123Z`: the only form of a time on the wire (CONTRACT: UTC, milliseconds)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -1,0 +1,1 @@
+"""The guards' screen and its HTTP interface."""

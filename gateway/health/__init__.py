@@ -1,0 +1,1 @@
+"""What tells others that the gateway lives: metrics, health page, watchdog."""

@@ -1,0 +1,1 @@
+"""What follows from values alone: alarm transitions, escalation, retention, coverage. Pure."""

@@ -1,0 +1,1 @@
+"""Cameras to files: the recorder process, the shelf, the janitor."""

@@ -1,0 +1,1 @@
+"""The journal and the library: what is kept, by whom it is written, how it is checked."""

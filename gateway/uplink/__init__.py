@@ -1,0 +1,1 @@
+"""From the outbox to the county and back: MQTT, receipts, commands."""

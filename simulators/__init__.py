@@ -1,0 +1,1 @@
+"""Devices and a county to rehearse with; each can be told to misbehave."""
