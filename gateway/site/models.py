@@ -1,0 +1,198 @@
+"""The tables of the site file and their keys, defaults and limits (CONTRACT, "Site file")."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway.model import ID_PATTERN, POINT_KINDS, Kind
+
+Identifier = Annotated[str, Field(pattern=ID_PATTERN.pattern)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Table(BaseModel):
+    """A table of the site file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OpenTable(BaseModel):
+    """A table whose other keys belong to a driver, which checks them with a model of its own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class SiteSettings(Table):
+    """`[site]`: which school this is and where the box keeps its state."""
+
+    id: Identifier
+    name: str = Field(min_length=1, max_length=200)
+    county: str = Field(pattern=r"^[0-9]{6}$")
+    timezone: str = "Asia/Shanghai"
+    state_dir: Path = Path("/var/lib/campus-gateway")
+    side_dir: Path | None = None
+    clock: Literal["ntp", "host"] = "ntp"
+
+
+class ZoneSettings(Table):
+    """`[[zone]]`: a place and who answers for it."""
+
+    id: Identifier
+    name: str = Field(min_length=1, max_length=200)
+    place: str = ""
+    responsible: str = ""
+    phone: str = ""
+    cameras: tuple[Identifier, ...] = ()
+
+
+class BusSettings(OpenTable):
+    """`[[bus]]`: a connection that several devices share; the other keys are its driver's."""
+
+    id: Identifier
+    driver: str
+
+
+class PointSettings(OpenTable):
+    """`[[device.point]]`: one input of a device; how it is read is its driver's matter."""
+
+    id: Identifier
+    name: str = ""
+    kind: Kind
+    zone: Identifier | None = None
+    cameras: tuple[Identifier, ...] | None = None
+    returns: bool = True
+
+    @model_validator(mode="after")
+    def _kind_of_a_point(self) -> "PointSettings":
+        if self.kind not in POINT_KINDS:
+            raise ValueError(
+                f"kind {self.kind.value!r} is raised by the gateway alone; "
+                f"a point is one of {', '.join(sorted(POINT_KINDS))}"
+            )
+        return self
+
+
+class DeviceSettings(OpenTable):
+    """`[[device]]`: on a bus, or with a driver and a connection of its own. A camera is a device too."""
+
+    id: Identifier
+    name: str = ""
+    zone: Identifier
+    bus: Identifier | None = None
+    driver: str | None = None
+    point: tuple[PointSettings, ...] = ()
+
+
+class CameraSettings(Table):
+    """The keys of a `[[device]]` whose driver is `rtsp`: a bare stream address."""
+
+    url: str = Field(pattern=r"^rtsp://[^@\s]+$")
+    username: str = ""
+    password_file: Path | None = None
+    record: bool = True
+    sacrifice: int = Field(default=0, ge=0, le=9)
+
+
+class BrokerSettings(Table):
+    """`[[uplink.broker]]`: one MQTT broker of a destination, in order of preference."""
+
+    host: str = Field(min_length=1)
+    port: Port = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str = ""
+    password_file: Path | None = None
+    keepalive_s: int = Field(default=20, ge=5, le=600)
+    ack_timeout_s: float = Field(default=20, ge=1, le=600)
+
+
+class UplinkSettings(Table):
+    """`[[uplink]]`: a destination of events (education bureau, police)."""
+
+    name: Identifier
+    root: str = Field(default="campus/1/{county}/{site}", pattern=r"^[^#+\s]+$")
+    confirm: Literal["broker", "platform"] = "platform"
+    unrouted: Literal["keep", "accept"] = "keep"
+    receipt_timeout_s: float = Field(default=30, ge=1, le=3600)
+    window: int = Field(default=20, ge=1, le=500)
+    broker: tuple[BrokerSettings, ...] = Field(min_length=1, max_length=1)
+
+
+class JournalSettings(Table):
+    """`[journal]`: how long events are kept and how much disk is held in reserve for alarms."""
+
+    keep_days: int = Field(default=366, ge=30, le=3660)
+    ballast_mb: int = Field(default=64, ge=0, le=4096)
+    retry_disk_s: float = Field(default=10, ge=0.1, le=600)
+
+
+class RecordingSettings(Table):
+    """`[recording]`: where footage goes and in what pieces. Without `dir`, below `state_dir`."""
+
+    dir: Path | None = None
+    segment_s: int = Field(default=60, ge=5, le=300)
+    max_gb: float | None = Field(default=None, gt=0)
+    min_free_gb: float = Field(default=2.0, ge=0)
+    stall_s: float = Field(default=10, ge=1, le=120)
+
+
+class RetentionSettings(Table):
+    """`[retention]`: the promise, the privacy limit, and what is given up if the disk can't hold the promise."""
+
+    keep_days: int = Field(default=90, ge=30, le=3660)
+    delete_after_days: int | None = Field(default=None, ge=30, le=3660)
+    when_full: Literal["oldest", "newest"] = "oldest"
+    hold_before_s: int = Field(default=30, ge=0, le=3600)
+    hold_after_s: int = Field(default=60, ge=0, le=3600)
+    hold_days: int = Field(default=180, ge=1, le=3660)
+
+    @model_validator(mode="after")
+    def _a_range(self) -> "RetentionSettings":
+        if self.delete_after_days is not None and self.delete_after_days < self.keep_days:
+            raise ValueError(
+                f"delete_after_days ({self.delete_after_days}) is less than keep_days ({self.keep_days}): "
+                "footage can't be both kept and deleted; raise the one or lower the other"
+            )
+        return self
+
+
+class ConsoleSettings(Table):
+    """`[console]`: where the guards' screen listens. Behind TLS (a proxy) set `secure`, so that cookies are too."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    session_hours: int = Field(default=12, ge=1, le=72)
+    secure: bool = False
+
+
+class MetricsSettings(Table):
+    """`[metrics]`: the listener for Prometheus, apart from the console."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 9464
+
+
+class EscalationSettings(Table):
+    """`[escalation]`: after how many seconds without acknowledgement an alarm goes one step higher; 0 is never."""
+
+    critical_s: int = Field(default=60, ge=0, le=86400)
+    high_s: int = Field(default=180, ge=0, le=86400)
+    medium_s: int = Field(default=0, ge=0, le=86400)
+    low_s: int = Field(default=0, ge=0, le=86400)
+    steps: int = Field(default=3, ge=1, le=10)
+
+
+class SiteFile(Table):
+    """The whole file, before the drivers have looked at their keys."""
+
+    site: SiteSettings
+    zone: tuple[ZoneSettings, ...] = ()
+    bus: tuple[BusSettings, ...] = ()
+    device: tuple[DeviceSettings, ...] = ()
+    uplink: tuple[UplinkSettings, ...] = ()
+    journal: JournalSettings = JournalSettings()
+    recording: RecordingSettings = RecordingSettings()
+    retention: RetentionSettings = RetentionSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    escalation: EscalationSettings = EscalationSettings()
