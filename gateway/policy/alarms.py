@@ -96,7 +96,10 @@ def acknowledge(alarm: Alarm, *, actor: str, now: datetime) -> Step:
     """A person has seen it (确认). Raises ActRefused where there is nothing to acknowledge."""
     _must_be_open(alarm)
     if alarm.acknowledged_at is not None:
-        raise ActRefused(f"alarm {alarm.id} was already acknowledged by {alarm.acknowledged_by}")
+        raise ActRefused(
+            f"alarm {alarm.id} was already acknowledged by {alarm.acknowledged_by}",
+            code="already-acknowledged",
+        )
     return Step(replace(alarm, acknowledged_at=now, acknowledged_by=actor), (EventType.ALARM_ACKNOWLEDGED,))
 
 
@@ -108,15 +111,22 @@ def close(alarm: Alarm, *, actor: str, verdict: Verdict | None, now: datetime) -
     """
     _must_be_open(alarm)
     if alarm.acknowledged_at is None:
-        raise ActRefused(f"alarm {alarm.id} is not acknowledged yet: acknowledge it first")
+        raise ActRefused(
+            f"alarm {alarm.id} is not acknowledged yet: acknowledge it first", code="not-acknowledged"
+        )
     if alarm.returned_at is None:
-        raise ActRefused(f"{alarm.source.name} is still in alarm: release or repair it, then close")
+        raise ActRefused(
+            f"{alarm.source.name} is still in alarm: release or repair it, then close", code="still-active"
+        )
     if verdict is None and alarm.source.severity in URGENT:
         raise ActRefused(
-            f"a {alarm.source.severity.value} alarm is closed with a verdict: real, false, test or drill"
+            f"a {alarm.source.severity.value} alarm is closed with a verdict: real, false, test or drill",
+            code="verdict-needed",
         )
     if verdict is Verdict.DRILL and not alarm.drill:
-        raise ActRefused("this alarm was not part of a drill: close it as real, false or test")
+        raise ActRefused(
+            "this alarm was not part of a drill: close it as real, false or test", code="not-a-drill"
+        )
     return Step(
         replace(
             alarm,
@@ -135,11 +145,14 @@ def shelve(alarm: Alarm, *, actor: str, until: datetime, reason: str, now: datet
     """A person sets it aside for a limited time (旁路), with a reason; it stays open. Raises ActRefused."""
     _must_be_open(alarm)
     if alarm.source.kind in NEVER_SHELVED:
-        raise ActRefused(f"an alarm of kind {alarm.source.kind.value} can't be shelved")
+        raise ActRefused(f"an alarm of kind {alarm.source.kind.value} can't be shelved", code="never-shelved")
     if not reason.strip() or len(reason) > _REASON_LIMIT:
-        raise ActRefused(f"shelving needs a reason of 1 to {_REASON_LIMIT} characters")
+        raise ActRefused(f"shelving needs a reason of 1 to {_REASON_LIMIT} characters", code="reason-needed")
     if not now < until <= now + SHELVE_LIMIT:
-        raise ActRefused(f"shelving ends within {SHELVE_LIMIT.total_seconds() / 3600:.0f} hours from now")
+        raise ActRefused(
+            f"shelving ends within {SHELVE_LIMIT.total_seconds() / 3600:.0f} hours from now",
+            code="shelve-too-long",
+        )
     return Step(
         replace(alarm, shelved_until=until, shelved_by=actor, shelved_reason=reason.strip()),
         (EventType.ALARM_SHELVED,),
@@ -150,7 +163,7 @@ def unshelve(alarm: Alarm) -> Step:
     """The shelf time is over, or a person wants it back. Raises ActRefused if it is not shelved."""
     _must_be_open(alarm)
     if alarm.shelved_until is None:
-        raise ActRefused(f"alarm {alarm.id} is not shelved")
+        raise ActRefused(f"alarm {alarm.id} is not shelved", code="not-shelved")
     return Step(
         replace(alarm, shelved_until=None, shelved_by=None, shelved_reason=None), (EventType.ALARM_UNSHELVED,)
     )
@@ -168,4 +181,6 @@ def lane_of(severity: Severity) -> int:
 
 def _must_be_open(alarm: Alarm) -> None:
     if not alarm.is_open:
-        raise ActRefused(f"alarm {alarm.id} was closed by {alarm.closed_by}: nothing more can be done to it")
+        raise ActRefused(
+            f"alarm {alarm.id} was closed by {alarm.closed_by}: nothing more can be done to it", code="closed"
+        )

@@ -26,6 +26,14 @@ class Directory:
         """The device of that id, if the site file has it."""
         return self._devices.get(device)
 
+    def has_point(self, point: str) -> bool:
+        """Whether the site file names this point."""
+        return point in self._points
+
+    def has_connection(self, subject: str) -> bool:
+        """Whether the site file names this device or bus."""
+        return any(subject in (device.id, device.connection) for device in self._devices.values())
+
     def of_signal(self, signal: Signal) -> Source:
         """The source of a driver's signal; an address no point names is in its device's zone (CONTRACT)."""
         point = self._points.get(signal.point)

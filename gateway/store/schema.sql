@@ -168,6 +168,15 @@ create table access_log (
     reason  text    not null default ''
 ) strict;
 
+-- A drill that was announced: alarms raised in its zone (null: everywhere) until it ends are marked at their source.
+create table drill (
+    id         integer primary key,
+    zone       text,
+    from_ms    integer not null,
+    until_ms   integer not null,
+    started_by text    not null
+) strict;
+
 -- A county command that was carried out or refused: the same id again gets the same answer (CONTRACT, `command`).
 create table command (
     id          text    primary key,

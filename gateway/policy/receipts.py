@@ -1,0 +1,101 @@
+"""What a county's receipt says, whether it can be true, and what it confirms (CONTRACT, `receipt`). Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from gateway.policy.ranges import Ranges, Run, runs_of
+
+#: Larger ones are nonsense by their size alone: a county with so many holes asks in pieces.
+RECEIPT_LIMIT_BYTES = 64 * 1024
+
+_Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Stored without a gap up to `upto`, stored besides (`also`), asked for again (`missing`)."""
+
+    stream: str
+    upto: int
+    also: tuple[Run, ...] = ()
+    missing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nonsense:
+    """Why a receipt can't be believed; nothing of it counts."""
+
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamKnowledge:
+    """What the gateway knows of one stream: what may have reached the county, and how far its receipts went.
+
+    `published` are the numbers that have been handed to a broker, `numbered` the last number given, `upto` the
+    highest `upto` so far.
+    """
+
+    published: Ranges
+    numbered: int
+    upto: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a believable receipt says: these runs are stored, those are asked for again."""
+
+    upto: int
+    confirmed: tuple[Run, ...]
+    wanted: tuple[Run, ...]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    stream: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    upto: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    also: tuple[tuple[_Number, _Number], ...] = ()
+    missing: tuple[_Number, ...] = ()
+
+
+def parse_receipt(payload: bytes) -> Receipt | Nonsense:
+    """The receipt in these bytes: JSON of the contract's form, at most RECEIPT_LIMIT_BYTES long."""
+    if len(payload) > RECEIPT_LIMIT_BYTES:
+        return Nonsense(f"{len(payload)} bytes long, at most {RECEIPT_LIMIT_BYTES} are read")
+    try:
+        body = _Body.model_validate_json(payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return Nonsense(f"{where}: {first['msg']}" if where else first["msg"])
+    if backwards := [pair for pair in body.also if pair[0] > pair[1]]:
+        return Nonsense(f"also: {list(backwards[0])} runs backwards")
+    return Receipt(stream=body.stream, upto=body.upto, also=body.also, missing=body.missing)
+
+
+def weigh(receipt: Receipt, streams: Mapping[str, StreamKnowledge]) -> Meaning | Nonsense:
+    """What the receipt means, by what is known of its stream.
+
+    An `upto` that goes back confirms nothing, and what else the receipt says still counts. `missing` numbers that
+    were never published wait for their turn anyway and are left out.
+    """
+    known = streams.get(receipt.stream)
+    if known is None:
+        return Nonsense(f"stream {receipt.stream} is none of this destination")
+    if receipt.missing and max(receipt.missing) > known.numbered:
+        return Nonsense(f"missing {max(receipt.missing)}, but the last number is {known.numbered}")
+    stored = [*receipt.also, *([(1, receipt.upto)] if receipt.upto > known.upto else [])]
+    for first, last in stored:
+        if not known.published.covers(first, last):
+            return Nonsense(f"{first} to {last} can't be stored: not all of it was published")
+    fresh = [(max(first, known.upto + 1), last) for first, last in stored if last > known.upto]
+    wanted = [
+        run for first, last in runs_of(receipt.missing) for run in known.published.overlap(first, last)
+    ]
+    return Meaning(
+        upto=max(receipt.upto, known.upto), confirmed=tuple(sorted(fresh)), wanted=tuple(wanted)
+    )

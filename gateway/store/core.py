@@ -1,0 +1,295 @@
+"""What all parts of the journal share: its writer, its readers, its mirror, and the way back from memory mode."""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from gateway.clock import Clock
+from gateway.errors import JournalUnwritable
+from gateway.model import Alarm, ClockState, DevicePresence, Durability
+from gateway.policy.holds import HoldRules
+from gateway.site import Directory, Site
+from gateway.store import side
+from gateway.store.ballast import Ballast
+from gateway.store.disk import JournalDisk
+from gateway.store.feed import Change, Feed, Subscription
+from gateway.store.mirror import Mirror
+from gateway.store.rows import StreamHead
+from gateway.store.transaction import Effects, Ids, Transaction
+from gateway.store.writer import Writer
+from gateway.trace import Stage, Tracer
+from gateway.wire import Quality, uuid7
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: The side copy is written at most so often.
+SIDE_COPY_INTERVAL_S = 1.0
+
+_CLOSE_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class JournalStatus:
+    """How the journal does: where it is kept, why if not on its disk, and how often the daemon has started."""
+
+    durability: Durability
+    reason: str
+    boot: int
+    ballast: bool
+
+
+class JournalCore:
+    """Opens, writes, reads, closes. The journal's parts (intake, outbox, people, footage) build on it."""
+
+    def __init__(
+        self, site: Site, *, clock: Clock, tracer: Tracer, clock_state: Callable[[], ClockState]
+    ) -> None:
+        self.directory = Directory(site)
+        self.path = site.site.state_dir / "journal.db"
+        self._site = site
+        self._clock = clock
+        self._tracer = tracer
+        self._clock_state = clock_state
+        self._destinations = tuple(uplink.name for uplink in site.uplinks)
+        self._rules = HoldRules(
+            before=timedelta(seconds=site.retention.hold_before_s),
+            after=timedelta(seconds=site.retention.hold_after_s),
+            keep=timedelta(days=site.retention.hold_days),
+        )
+        self._feed = Feed()
+        self._mirror = Mirror()
+        self._side_path = (site.site.side_dir or site.site.state_dir) / "side.json"
+        self._loop = asyncio.get_running_loop()
+        self._pending: list[Effects] = []
+        self._disk = JournalDisk(
+            self.path,
+            side_path=self._side_path,
+            ballast=Ballast(site.site.state_dir / "ballast", site.journal.ballast_mb * 1024 * 1024),
+            mirror=self._mirror,
+            clock=clock,
+            rules=self._rules,
+            begin_streams=self._begin_streams,
+            on_change=lambda: self._loop.call_soon_threadsafe(self.disk_changed.set),
+        )
+        self._writer = Writer(
+            self._disk.open,
+            recover=self._disk.recover,
+            was_committed=self._disk.was_committed,
+            before_commit=self._disk.before_commit,
+            name="journal",
+        )
+        self._reader: aiosqlite.Connection | None = None
+        self._side_dirty = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.disk_changed = asyncio.Event()
+
+    # ---- what everybody may see
+
+    @property
+    def open_alarms(self) -> Mapping[str, Alarm]:
+        """The open alarms by id, oldest first, exact as of the last commit."""
+        return self._mirror.open_alarms
+
+    @property
+    def presences(self) -> Mapping[str, DevicePresence]:
+        """The last known presence of each device."""
+        return self._mirror.presences
+
+    @property
+    def status(self) -> JournalStatus:
+        """Where the journal is kept just now."""
+        disk = self._disk
+        return JournalStatus(disk.durability, disk.reason, disk.boot, disk.ballast.present)
+
+    def head(self, destination: str) -> StreamHead:
+        """A destination's current stream. Raises KeyError for a destination the site file does not name."""
+        return self._mirror.heads[destination]
+
+    def subscribe(self) -> Subscription:
+        """Hear of every commit from now on."""
+        return self._feed.subscribe()
+
+    # ---- life
+
+    async def _start(self) -> None:
+        await self._loop.run_in_executor(None, self._make_places)
+        await self._writer.start()
+        self._drain_pending()
+        for destination in self._destinations:
+            await self._prove_stream(destination)
+        self._tasks = [
+            asyncio.create_task(self._keep_side_copy(), name="journal-side-copy"),
+            asyncio.create_task(self._return_to_disk(), name="journal-return"),
+        ]
+
+    def _make_places(self) -> None:
+        with contextlib.suppress(OSError):  # the writer finds out and says so
+            self._site.site.state_dir.mkdir(parents=True, exist_ok=True)
+            self._side_path.parent.mkdir(parents=True, exist_ok=True)
+            self._disk.ballast.ensure()
+
+    async def _prove_stream(self, destination: str) -> None:
+        """A destination's numbers go on, or a new stream says why they can't be proved to (DESIGN "Sequence")."""
+        origin = self._disk.origin
+        head = self._mirror.heads.get(destination)
+        if self._disk.durability is Durability.MEMORY or (head is not None and not origin):
+            return
+        reason = origin or "destination-added"
+        await self._write(
+            lambda tx: tx.start_stream(
+                destination,
+                tx.ids.take(),
+                reason,
+                previous_stream=head.stream if head else None,
+                previous_sequence=head.last_sequence if head and head.last_sequence else None,
+            )
+        )
+
+    async def close(self) -> None:
+        """Commit what waits (10 s at most), save the side copy, let go of every file."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_LIMIT_S):
+                await self._writer.close()
+        await self._save_side_copy()
+        await self._close_reader()
+
+    # ---- writing
+
+    async def _write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in the next group commit; the mirror and the feed follow right after COMMIT."""
+        now = self._now()
+        ids = Ids(now)
+        seen = self._clock.monotonic()
+
+        def run(db: sqlite3.Connection) -> tuple[T, Effects]:
+            transaction = self._transaction(db, ids, now)
+            return work(transaction), transaction.effects
+
+        def committed(outcome: tuple[T, Effects]) -> None:
+            self._drain_pending()
+            self._follow(outcome[1], seen)
+
+        result, _ = await self._writer.write(run, committed)
+        return result
+
+    def _transaction(self, db: sqlite3.Connection, ids: Ids, now: datetime) -> Transaction:
+        return Transaction(
+            db,
+            ids=ids,
+            now=now,
+            source=self._site.source,
+            quality=Quality(clock=self._clock_state(), durable=self._disk.durability is Durability.DISK),
+            destinations=self._destinations,
+            rules=self._rules,
+        )
+
+    def _begin_streams(self, db: sqlite3.Connection, reason: str) -> None:
+        """A new stream for every destination, in the writer's thread: memory mode has begun."""
+        now = self._now()
+        transaction = self._transaction(db, Ids(now), now)
+        db.execute("begin")
+        for destination in self._destinations:
+            head = self._mirror.heads.get(destination)
+            transaction.start_stream(
+                destination,
+                uuid7(now),
+                reason,
+                previous_stream=head.stream if head else None,
+                previous_sequence=head.last_sequence if head and head.last_sequence else None,
+            )
+        db.execute("commit")
+        self._pending.append(transaction.effects)
+
+    def _drain_pending(self) -> None:
+        """Follow what the writer's thread did by itself before this commit."""
+        pending, self._pending = self._pending, []
+        for effects in pending:
+            self._follow(effects, self._clock.monotonic())
+
+    def _follow(self, effects: Effects, seen: float) -> None:
+        self._mirror.apply(effects)
+        if effects.alarms or effects.levels:
+            self._side_dirty.set()
+        if effects.events:
+            ids = [event.event_id for event in effects.events]
+            self._tracer.mark(Stage.SEEN, ids, seen)
+            self._tracer.mark(Stage.COMMITTED, ids, self._clock.monotonic())
+        if effects.events or effects.alarms or effects.presences or effects.heads:
+            self._feed.tell(
+                Change(
+                    alarms=tuple(effects.alarms.values()),
+                    presences=tuple(effects.presences.values()),
+                    events=tuple(effects.events),
+                )
+            )
+
+    def _now(self) -> datetime:
+        """The wall clock to the millisecond, as it is stored and sent."""
+        now = self._clock.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    # ---- reading
+
+    async def _rows(
+        self, sql: str, parameters: Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:  # Any: SQLite's values
+        """All rows of a query as of now; in memory mode from the writer's own connection."""
+        if self._disk.durability is Durability.MEMORY:
+            return await self._writer.on_thread(lambda db: db.execute(sql, parameters).fetchall())
+        try:
+            if self._reader is None:
+                self._reader = await aiosqlite.connect(
+                    f"file:{self.path}?mode=ro", uri=True, isolation_level=None
+                )
+            return [tuple(row) for row in await self._reader.execute_fetchall(sql, parameters)]
+        except sqlite3.Error as error:
+            await self._close_reader()
+            raise JournalUnwritable(f"the journal can't be read: {error}") from error
+
+    async def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+
+    # ---- the side copy, and the way back from memory mode
+
+    async def _keep_side_copy(self) -> None:
+        while True:
+            await self._side_dirty.wait()
+            self._side_dirty.clear()
+            await self._save_side_copy()
+            await self._clock.sleep(SIDE_COPY_INTERVAL_S)
+
+    async def _save_side_copy(self) -> None:
+        data = side.encode(self._mirror)
+        try:
+            await self._loop.run_in_executor(None, side.write, self._side_path, data)
+        except OSError as error:
+            logger.warning("the side copy %s can't be written: %s", self._side_path, error)
+
+    async def _return_to_disk(self) -> None:
+        while True:
+            await self._clock.sleep(self._site.journal.retry_disk_s)
+            if self._disk.durability is Durability.MEMORY:
+                await self._close_reader()
+                if await self._writer.exchange(self._disk.try_return):
+                    self._feed.tell(Change(resync=True))
+            elif not self._disk.ballast.present:
+                with contextlib.suppress(
+                    OSError
+                ):  # it is tried again, and the disk alarm stays until it is there
+                    if await self._loop.run_in_executor(None, self._disk.ballast.ensure):
+                        self._disk.reason = ""
+                        self.disk_changed.set()

@@ -1,0 +1,274 @@
+"""Where the journal is kept just now: on its disk, or in memory while the disk fails (DESIGN "A dying disk").
+
+Everything here runs in the journal writer's thread.
+"""
+
+import logging
+import sqlite3
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.clock import Clock, to_ms
+from gateway.errors import JournalUnwritable
+from gateway.model import Durability
+from gateway.policy.holds import HoldRules, expiry
+from gateway.store import side
+from gateway.store.ballast import Ballast
+from gateway.store.database import (
+    Damaged,
+    Moved,
+    check_pages,
+    connect,
+    connect_memory,
+    is_damage,
+    is_full,
+    prepare_journal,
+)
+from gateway.store.merge import merge_into_disk, seed_from_disk
+from gateway.store.mirror import Mirror
+from gateway.store.rows import ALARM_COLUMNS, alarm_of, put_alarm
+from gateway.store.salvage import salvage
+
+logger = logging.getLogger(__name__)
+
+#: Rows of the outbox that memory mode takes over from a disk that can still be read.
+SEED_LIMIT = 20_000
+
+#: A journal up to this size has all its pages checked at start (about a second on flash); a larger one is left to `fsck`.
+CHECKED_AT_START_BYTES = 256 * 1024 * 1024
+
+
+class JournalDisk:
+    """Opens the journal, and decides after a failure: the ballast, the file once more, or memory.
+
+    `durability` and `reason` say where it is kept and why; `origin` why its numbers can't be proved to go on
+    (empty: they can). `mirror` seeds memory mode and is loaded at opening. `begin_streams(db, reason)` starts a new
+    stream for every destination. `on_change` is called after each change between disk and memory, and when the
+    ballast was given up.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        side_path: Path,
+        ballast: Ballast,
+        mirror: Mirror,
+        clock: Clock,
+        rules: HoldRules,
+        begin_streams: Callable[[sqlite3.Connection, str], None],
+        on_change: Callable[[], object],
+    ) -> None:
+        self.path = path
+        self.durability = Durability.DISK
+        self.reason = ""
+        self.origin = ""
+        self.boot = 0
+        self.ballast = ballast
+        self._side_path = side_path
+        self._mirror = mirror
+        self._clock = clock
+        self._rules = rules
+        self._begin_streams = begin_streams
+        self._on_change = on_change
+        self._identity: tuple[int, int] | None = None
+
+    # ---- start
+
+    def open(self) -> sqlite3.Connection:
+        """The journal on its disk, salvaged if need be; else in memory. Never raises for a bad disk."""
+        try:
+            db = self._open_or_salvage()
+            db.execute("update journal set boot = boot + 1")
+            self.boot = int(db.execute("select boot from journal").fetchone()[0])
+        except (sqlite3.Error, OSError) as error:
+            self._seed_mirror()
+            return self._to_memory(str(error))
+        known = self._mirror.heads
+        self._mirror.load(db)
+        self._mirror.heads = {**known, **self._mirror.heads}
+        return db
+
+    def _open_or_salvage(self) -> sqlite3.Connection:
+        existed = self.path.exists()
+        try:
+            db = self._open_file(check=existed)
+        except sqlite3.Error as error:
+            if not is_damage(error) or not existed:
+                raise
+            self._salvage(error)
+            return self._open_file(check=False)
+        if not existed or db.execute("select count(*) from journal").fetchone()[0] == 0:
+            self._begin(db)
+        return db
+
+    def _open_file(self, *, check: bool) -> sqlite3.Connection:
+        db = connect(self.path)
+        try:
+            if check and self.path.stat().st_size <= CHECKED_AT_START_BYTES:
+                check_pages(db)
+            prepare_journal(db)
+            stat = self.path.stat()
+        except (sqlite3.Error, OSError):
+            db.close()
+            raise
+        self._identity = (stat.st_dev, stat.st_ino)
+        return db
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        """A fresh journal: the side copy says whether there was one before it, and which alarms were open."""
+        before = side.read(self._side_path)
+        self.origin = "first-start" if before is None else "journal-lost"
+        self._mirror.heads = before.heads if before is not None else {}
+        self._write_basis(db, before or Mirror())
+
+    def _salvage(self, error: sqlite3.Error) -> None:
+        found = salvage(self.path, str(to_ms(self._clock.now())))
+        self.origin = "journal-salvaged"
+        self.reason = f"the journal was damaged ({error}); set aside as {found.set_aside.name}, {found.rows} rows salvaged"
+        before = side.read(self._side_path)
+        with connect(self.path) as db:
+            known = {row[0] for row in db.execute("select id from alarm")}
+            lost = Mirror()
+            if before is not None:
+                lost.open_alarms = {
+                    key: alarm for key, alarm in before.open_alarms.items() if key not in known
+                }
+                lost.accounts = before.accounts
+                lost.levels = before.levels
+            self._write_basis(db, lost)
+        db.close()
+
+    def _write_basis(self, db: sqlite3.Connection, known: Mirror) -> None:
+        """Give a journal its identity and what is known from elsewhere; what it has itself stands."""
+        now = to_ms(self._clock.now())
+        db.execute("begin immediate")
+        db.execute(
+            "insert or ignore into journal (one, identity, created_ms) values (1, ?, ?)",
+            (str(uuid.uuid4()), now),
+        )
+        for alarm in known.open_alarms.values():
+            taken = db.execute(
+                "select 1 from alarm where subject = ? and kind = ? and closed_ms is null",
+                (alarm.source.subject, alarm.source.kind.value),
+            ).fetchone()
+            if taken is None:
+                put_alarm(db, alarm)
+        db.executemany(
+            "insert or ignore into point_level (point, kind, level, changed_ms) values (?,?,?,?)",
+            [(point, kind.value, level.value, now) for (point, kind), level in known.levels.items()],
+        )
+        db.executemany(
+            "insert or ignore into presence (device, presence, since_ms, reason) values (?,?,?,?)",
+            [(p.device, p.presence.value, to_ms(p.since), p.reason) for p in known.presences.values()],
+        )
+        db.executemany(
+            "insert or ignore into account (name, display, hash, role, disabled, created_ms) values (?,?,?,?,?,?)",
+            [(a.name, a.display, a.hash, a.role, int(a.disabled), now) for a in known.accounts.values()],
+        )
+        db.execute("commit")
+
+    # ---- while running
+
+    def before_commit(self, db: sqlite3.Connection, batch: str) -> None:
+        """Mark the batch, and make sure that the file written to is still the one at the journal's path."""
+        if self.durability is Durability.DISK:
+            try:
+                stat = self.path.stat()
+            except OSError as error:
+                raise Moved(f"the journal is gone from {self.path}: {error.strerror}") from error
+            if (stat.st_dev, stat.st_ino) != self._identity:
+                raise Moved(f"another file has taken the journal's place at {self.path}")
+        db.execute("update journal set last_batch = ?", (batch,))
+
+    @staticmethod
+    def was_committed(db: sqlite3.Connection, batch: str) -> bool:
+        """Whether a COMMIT that failed took place after all."""
+        row = db.execute("select last_batch from journal").fetchone()
+        return row is not None and row[0] == batch
+
+    def recover(
+        self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
+    ) -> sqlite3.Connection:
+        """A connection to run the failed batch on again: the disk once or twice more, then memory."""
+        if db is not None:
+            db.close()
+        if self.durability is Durability.MEMORY:
+            raise JournalUnwritable(f"even memory does not take it: {error}") from error
+        freed = is_full(error) and self.ballast.release()
+        if freed:
+            self.reason = "the journal's disk is full: the reserve was given up"
+            self._on_change()
+        if (attempt == 0 or freed) and not isinstance(error, Moved) and not is_damage(error):
+            try:
+                return self._open_file(check=False)
+            except (sqlite3.Error, OSError) as again:
+                return self._to_memory(str(again))
+        return self._to_memory(str(error))
+
+    def _to_memory(self, reason: str) -> sqlite3.Connection:
+        logger.error("the journal's disk fails (%s): going on in memory", reason)
+        memory = connect_memory()
+        try:
+            taken = seed_from_disk(memory, self.path, SEED_LIMIT)
+            logger.warning("%d waiting deliveries were taken over from the disk", taken)
+        except sqlite3.Error as error:
+            logger.warning("what waited on the disk stays there until it returns: %s", error)
+        self._write_basis(memory, self._mirror)
+        self.durability = Durability.MEMORY
+        self.reason = reason
+        self._begin_streams(memory, "memory-mode")
+        self._on_change()
+        return memory
+
+    def _seed_mirror(self) -> None:
+        """At a start without a writable disk: what the journal says if it can be read, else the side copy."""
+        try:
+            db = connect(self.path, readonly=True)
+            try:
+                self._mirror.load(db)
+                self.boot = int(db.execute("select boot from journal").fetchone()[0]) + 1
+            finally:
+                db.close()
+        except (sqlite3.Error, OSError, TypeError) as error:
+            logger.warning("the journal can't be read either: %s", error)
+            before = side.read(self._side_path)
+            if before is not None:
+                self._mirror.open_alarms = before.open_alarms
+                self._mirror.levels = before.levels
+                self._mirror.accounts = before.accounts
+                self._mirror.heads = before.heads
+
+    # ---- the way back
+
+    def try_return(self, memory: sqlite3.Connection) -> sqlite3.Connection | None:
+        """The journal on disk with everything that memory has, or None while the disk still fails."""
+        try:
+            try:
+                db = self._open_or_salvage()
+            except Damaged:
+                return None
+            db.execute("update journal set heartbeat_ms = ?", (to_ms(self._clock.now()),))
+            merge_into_disk(
+                memory, self.path, now_ms=to_ms(self._clock.now()), hold_ends=self._hold_ends(memory)
+            )
+        except (sqlite3.Error, OSError) as error:
+            logger.info("the journal's disk still fails: %s", error)
+            return None
+        memory.close()
+        self.durability = Durability.DISK
+        self.reason = ""
+        self.origin = ""
+        self._mirror.load(db)
+        self._on_change()
+        logger.warning("the journal is on its disk again")
+        return db
+
+    def _hold_ends(self, memory: sqlite3.Connection) -> list[tuple[str, int]]:
+        closed = [
+            alarm_of(row)
+            for row in memory.execute(f"select {ALARM_COLUMNS} from alarm where closed_ms is not null")  # noqa: S608 - our own column list
+        ]
+        ends = [(alarm.id, expiry(alarm, self._rules)) for alarm in closed]
+        return [(alarm_id, to_ms(end)) for alarm_id, end in ends if end is not None]

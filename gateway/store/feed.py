@@ -1,0 +1,79 @@
+"""Who wants to know of commits is told here: bounded, never waited for."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from gateway.model import Alarm, DevicePresence
+from gateway.store.rows import Committed
+
+#: Changes that a slow subscriber may fall behind; past that it gets one `resync`.
+FEED_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit changed. `resync`: changes were missed, look at everything anew."""
+
+    alarms: tuple[Alarm, ...] = ()
+    presences: tuple[DevicePresence, ...] = ()
+    events: tuple[Committed, ...] = ()
+    resync: bool = False
+
+
+class Subscription:
+    """One listener's queue. Iterate over it; `close` ends the iteration."""
+
+    def __init__(self, feed: "Feed") -> None:
+        self._feed = feed
+        self._changes: deque[Change] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def put(self, change: Change) -> None:
+        """Add a change; past FEED_LIMIT all that wait become one `resync`."""
+        if len(self._changes) >= FEED_LIMIT:
+            self._changes.clear()
+            change = Change(resync=True)
+        self._changes.append(change)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._closed = True
+        self._feed.forget(self)
+        self._wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[Change]:
+        """The changes, in the order of their commits."""
+        while True:
+            while self._changes:
+                yield self._changes.popleft()
+            if self._closed:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+
+class Feed:
+    """All listeners."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[Subscription] = []
+
+    def subscribe(self) -> Subscription:
+        """A new listener, from now on."""
+        subscription = Subscription(self)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def forget(self, subscription: Subscription) -> None:
+        """A listener has closed."""
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+
+    def tell(self, change: Change) -> None:
+        """Tell every listener; costs nothing where nobody listens."""
+        for subscription in self._subscriptions:
+            subscription.put(change)

@@ -1,0 +1,278 @@
+"""The alarm path of the journal: signals, presence, the gateway's own alarms, and people's acts upon alarms."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from gateway.clock import to_ms
+from gateway.errors import ActRefused, JournalUnwritable
+from gateway.model import (
+    GATEWAY,
+    Alarm,
+    Durability,
+    EventType,
+    Kind,
+    Level,
+    Origin,
+    Presence,
+    Signal,
+    Source,
+    Verdict,
+)
+from gateway.policy import alarms
+from gateway.policy.alarms import Step
+from gateway.store.core import JournalCore
+from gateway.store.transaction import Transaction
+from gateway.wire import JsonObject
+
+#: How long a drill may last at most.
+DRILL_LIMIT = timedelta(hours=4)
+
+#: In memory mode a device's message waits so long for a destination's confirmation; then it is not acknowledged.
+CONFIRMATION_LIMIT_S = 60.0
+
+#: Without a destination in reach, memory mode acknowledges a message at this repetition (I1).
+ACKNOWLEDGED_AT_REPETITION = 2
+
+
+class Intake(JournalCore):
+    """Everything here is one transaction each (I2)."""
+
+    def _forget_reach(self) -> None:
+        self._reached: set[str] = set()
+        self._confirmations: dict[str, asyncio.Future[None]] = {}
+        self._repetitions: dict[tuple[str, bytes], int] = {}
+
+    # ---- signals
+
+    async def report(self, signal: Signal) -> Durability:
+        """Record a signal; returns once it is committed, with where it is kept (I1, I3).
+
+        In memory mode a signal with a `message` returns when a destination has confirmed its event or, with none in
+        reach, at the device's second repetition. Raises JournalUnwritable where neither came within 60 s, or where
+        even memory does not take it: do not acknowledge it to the device then.
+        """
+        source = self.directory.of_signal(signal)
+        repeated, event_ids = await self._write(lambda tx: _record(tx, signal, source))
+        durability = self._disk.durability
+        if durability is Durability.MEMORY and signal.message is not None:
+            await self._confirmed_in_memory_mode(signal, signal.message, event_ids, repeated=repeated)
+        return durability
+
+    async def _confirmed_in_memory_mode(
+        self, signal: Signal, message: bytes, event_ids: Sequence[str], *, repeated: bool
+    ) -> None:
+        key = (signal.account or signal.device, message)
+        if repeated:
+            self._repetitions[key] = self._repetitions.get(key, 0) + 1
+            if not self._reached and self._repetitions[key] >= ACKNOWLEDGED_AT_REPETITION:
+                del self._repetitions[key]
+                return
+        waits = [self._confirmations.setdefault(event, self._loop.create_future()) for event in event_ids]
+        if not waits:
+            waits = [self._loop.create_future()] if not self._reached else []
+        try:
+            async with asyncio.timeout(CONFIRMATION_LIMIT_S):
+                await asyncio.gather(*(asyncio.shield(wait) for wait in waits))
+        except TimeoutError as error:
+            raise JournalUnwritable(
+                "kept in memory only, and no destination has confirmed it: not acknowledged to the device"
+            ) from error
+        finally:
+            for event in event_ids:
+                self._confirmations.pop(event, None)
+
+    def reach(self, destination: str, *, connected: bool) -> None:
+        """An uplink tells whether its destination is in reach (memory mode depends on it, I1)."""
+        (self._reached.add if connected else self._reached.discard)(destination)
+
+    def _tell_confirmed(self, event_ids: Sequence[str]) -> None:
+        for event in event_ids:
+            wait = self._confirmations.get(event)
+            if wait is not None and not wait.done():
+                wait.set_result(None)
+
+    # ---- devices
+
+    async def presence(
+        self, device: str, presence: Presence, reason: str = "", identity: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep whether a device is there. A change is an event and, if it is lost, an alarm; no change costs nothing."""
+        known = self._mirror.presences.get(device)
+        if known and known.presence is presence and (identity is None or known.identity == identity):
+            return
+        source = self.directory.of_own(Kind.DEVICE_LOST, device)
+        await self._write(lambda tx: _set_presence(tx, source, presence, reason, identity))
+
+    async def bus_lost(self, bus: str, devices: Sequence[str], reason: str) -> None:
+        """A shared connection is down: one alarm `bus-lost`; its devices are `unknown`, with no alarm of their own."""
+        source = self.directory.of_own(Kind.BUS_LOST, bus)
+
+        def work(tx: Transaction) -> None:
+            for device in devices:
+                known = tx.presence(device)
+                if known is None or known.presence is Presence.ONLINE:
+                    tx.set_presence(
+                        device, Presence.UNKNOWN, f"{bus}: {reason}", known.identity if known else {}
+                    )
+            _own(tx, source, Level.ACTIVE, reason)
+
+        await self._write(work)
+
+    async def bus_back(self, bus: str) -> None:
+        """The shared connection serves again; its devices tell of themselves."""
+        await self.return_own(Kind.BUS_LOST, bus)
+
+    # ---- the gateway's own
+
+    async def raise_own(self, kind: Kind, subject: str = GATEWAY, detail: str = "") -> None:
+        """Raise an alarm of the gateway's own; nothing happens while it is open and has not returned."""
+        if self._mirror.levels.get((subject, kind)) is Level.ACTIVE:
+            return
+        source = self.directory.of_own(kind, subject)
+        await self._write(lambda tx: _own(tx, source, Level.ACTIVE, detail))
+
+    async def return_own(self, kind: Kind, subject: str = GATEWAY) -> None:
+        """The cause of an alarm of the gateway's own is gone; the alarm stays until a person closes it."""
+        if self._mirror.levels.get((subject, kind), Level.NORMAL) is Level.NORMAL:
+            return
+        source = self.directory.of_own(kind, subject)
+        await self._write(lambda tx: _own(tx, source, Level.NORMAL, ""))
+
+    async def emit(self, event_type: EventType, subject: str, data: JsonObject) -> str:
+        """Append an event that is no step of an alarm; returns its id."""
+        return await self._write(lambda tx: tx.emit(event_type, subject, data))
+
+    # ---- acts of people; they return after COMMIT
+
+    async def acknowledge(self, alarm_id: str, actor: str) -> Alarm:
+        """A person has seen the alarm (确认). Raises NotFound, ActRefused."""
+        return await self._act(
+            alarm_id, lambda tx, alarm: alarms.acknowledge(alarm, actor=actor, now=tx.now), actor
+        )
+
+    async def close_alarm(self, alarm_id: str, actor: str, verdict: Verdict | None) -> Alarm:
+        """A person ends the alarm (复位). Raises NotFound, ActRefused."""
+        return await self._act(
+            alarm_id, lambda tx, alarm: alarms.close(alarm, actor=actor, verdict=verdict, now=tx.now), actor
+        )
+
+    async def shelve(self, alarm_id: str, actor: str, until: datetime, reason: str) -> Alarm:
+        """A person sets the alarm aside for a limited time (旁路). Raises NotFound, ActRefused."""
+        return await self._act(
+            alarm_id,
+            lambda tx, alarm: alarms.shelve(alarm, actor=actor, until=until, reason=reason, now=tx.now),
+            actor,
+        )
+
+    async def unshelve(self, alarm_id: str, actor: str) -> Alarm:
+        """The shelved time is over, or a person ends it. Raises NotFound, ActRefused."""
+        return await self._act(alarm_id, lambda _tx, alarm: alarms.unshelve(alarm), actor)
+
+    async def escalate(self, alarm_id: str) -> Alarm:
+        """Nobody acknowledged in time. Raises NotFound, ActRefused (somebody just did)."""
+
+        def step(_tx: Transaction, alarm: Alarm) -> Step:
+            if not alarm.is_open or alarm.acknowledged_at is not None:
+                raise ActRefused(f"alarm {alarm.id} is acknowledged: nothing to escalate")
+            return alarms.escalate(alarm)
+
+        return await self._act(alarm_id, step, None)
+
+    async def _act(
+        self, alarm_id: str, act: Callable[[Transaction, Alarm], Step], actor: str | None
+    ) -> Alarm:
+        return await self._write(lambda tx: tx.apply(act(tx, tx.alarm(alarm_id)), actor=actor))
+
+    async def start_drill(self, zone: str | None, until: datetime, actor: str) -> None:
+        """Alarms raised in this zone (None: everywhere) until then are marked as drill. Raises ActRefused."""
+
+        def work(tx: Transaction) -> None:
+            if not tx.now < until <= tx.now + DRILL_LIMIT:
+                raise ActRefused(
+                    f"a drill ends within {DRILL_LIMIT.total_seconds() / 3600:.0f} hours from now"
+                )
+            if zone is not None and self.directory.zone(zone) is None:
+                raise ActRefused(f"there is no zone {zone!r}")
+            tx.db.execute(
+                "insert into drill (zone, from_ms, until_ms, started_by) values (?,?,?,?)",
+                (zone, to_ms(tx.now), to_ms(until), actor),
+            )
+
+        await self._write(work)
+
+    async def withdraw_missing(self) -> int:
+        """Open alarms of points and devices that the site file no longer has count as returned (I5); how many."""
+
+        def work(tx: Transaction) -> int:
+            done = 0
+            for known in list(self._mirror.open_alarms.values()):
+                alarm = tx.alarm(known.id)
+                step = None if self._is_known(alarm.source) else alarms.withdraw(alarm, tx.now)
+                if step is not None:
+                    tx.apply(step)
+                    tx.set_level(alarm.source.subject, alarm.source.kind, Level.NORMAL)
+                    done += 1
+            return done
+
+        return await self._write(work)
+
+    def _is_known(self, source: Source) -> bool:
+        if source.point is not None and self.directory.has_point(source.point):
+            return True
+        if source.device is not None:
+            unmapped = source.point is None or ":" in source.point
+            return unmapped and self.directory.device(source.device) is not None
+        return source.subject == GATEWAY or self.directory.has_connection(source.subject)
+
+
+def _record(tx: Transaction, signal: Signal, source: Source) -> tuple[bool, list[str]]:
+    """The heart: (was it a repetition, the events that came of it)."""
+    if signal.message is not None and tx.is_repetition(signal.account or signal.device, signal.message):
+        return True, []
+    last = tx.level(signal.point, signal.kind)
+    step = alarms.step(
+        tx.open_alarm(source.subject, source.kind),
+        signal,
+        source=source,
+        last_level=last,
+        now=tx.now,
+        alarm_id=tx.ids.take(),
+        drill=tx.in_drill(source.zone.id if source.zone else None),
+    )
+    if signal.level is not last:
+        tx.set_level(signal.point, signal.kind, signal.level)
+    if step is not None:
+        tx.apply(step, occurred_at=signal.occurred_at)
+    return False, [event.event_id for event in tx.effects.events]
+
+
+def _own(tx: Transaction, source: Source, level: Level, detail: str) -> None:
+    signal = Signal(
+        device=source.subject,
+        point=source.subject,
+        kind=source.kind,
+        level=level,
+        origin=Origin.STATE,
+        detail=detail,
+    )
+    _record(tx, signal, source)
+
+
+def _set_presence(
+    tx: Transaction, lost: Source, presence: Presence, reason: str, identity: Mapping[str, str] | None
+) -> None:
+    before = tx.presence(lost.subject)
+    known = identity if identity is not None else (before.identity if before else {})
+    tx.set_presence(lost.subject, presence, reason, known)
+    if presence is Presence.UNKNOWN or (before is not None and before.presence is presence):
+        return
+    online = presence is Presence.ONLINE
+    was_lost = tx.level(lost.subject, lost.kind) is Level.ACTIVE
+    if not online or was_lost or before is None or before.presence is not Presence.UNKNOWN:
+        tx.emit(
+            EventType.DEVICE_ONLINE if online else EventType.DEVICE_OFFLINE,
+            lost.subject,
+            {"device": lost.subject, "presence": presence.value, "reason": reason, "identity": dict(known)},
+        )
+    _own(tx, lost, Level.NORMAL if online else Level.ACTIVE, reason)

@@ -1,0 +1,191 @@
+"""The journal as its users see it: intake, outbox and people, and with them footage, history and upkeep."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.clock import Clock, from_ms, to_ms
+from gateway.errors import JournalUnwritable, NotFound
+from gateway.model import Alarm, ClockState, Durability, EventType
+from gateway.site import Site
+from gateway.store.people import People
+from gateway.store.rows import ALARM_COLUMNS, GapRow, HoldRow, StoredEvent, alarm_of
+from gateway.store.transaction import Transaction
+from gateway.trace import NoTrace, Tracer
+
+#: Rows that one round of upkeep deletes at most, so that no transaction is long.
+PRUNE_LIMIT = 1000
+
+
+def _trusted() -> ClockState:
+    return ClockState.TRUSTED
+
+
+class Journal(People):
+    """One for a daemon. `Journal.open(site, …)` never raises for a bad disk: it goes on in memory and says so."""
+
+    @classmethod
+    async def open(
+        cls,
+        site: Site,
+        *,
+        clock: Clock,
+        tracer: Tracer | None = None,
+        clock_state: Callable[[], ClockState] = _trusted,
+    ) -> "Journal":
+        """Open, create or salvage `{state_dir}/journal.db`, with a stream for every destination of the site file."""
+        journal = cls(site, clock=clock, tracer=tracer or NoTrace(), clock_state=clock_state)
+        journal._forget_reach()
+        await journal._start()
+        return journal
+
+    # ---- holds and gaps
+
+    async def live_holds(self, camera: str | None = None, *, at: datetime | None = None) -> list[HoldRow]:
+        """The holds that have not ended by `at` (now).
+
+        Raises JournalUnwritable in memory mode: what is held can't be proved then, so nothing may be deleted.
+        """
+        if self._disk.durability is Durability.MEMORY:
+            raise JournalUnwritable("holds can't be proved while the journal is in memory: delete nothing")
+        rows = await self._rows(
+            "select id, camera, from_ms, to_ms, alarm_id, reason, placed_by, expires_ms from hold"
+            " where (expires_ms is null or expires_ms > ?1) and (?2 is null or camera = ?2) order by id",
+            (to_ms(at or self._now()), camera),
+        )
+        return [_hold(row) for row in rows]
+
+    async def place_hold(
+        self,
+        camera: str,
+        start: datetime,
+        end: datetime,
+        *,
+        reason: str,
+        actor: str,
+        expires: datetime | None = None,
+    ) -> int:
+        """Keep a person's hold on footage (封存); returns its id."""
+        return await self._write(
+            lambda tx: int(
+                tx.db.execute(
+                    "insert into hold (camera, from_ms, to_ms, reason, placed_by, placed_ms, expires_ms)"
+                    " values (?,?,?,?,?,?,?) returning id",
+                    (
+                        camera,
+                        to_ms(start),
+                        to_ms(end),
+                        reason,
+                        actor,
+                        to_ms(tx.now),
+                        None if expires is None else to_ms(expires),
+                    ),
+                ).fetchone()[0]
+            )
+        )
+
+    async def open_gap(self, camera: str, cause: str, at: datetime) -> None:
+        """A camera is not recorded from `at` on; nothing happens while a gap of it lasts."""
+        await self._write(
+            lambda tx: tx.db.execute(
+                "insert into gap (camera, from_ms, cause) select ?1, ?2, ?3"
+                " where not exists (select 1 from gap where camera = ?1 and to_ms is null)",
+                (camera, to_ms(at), cause),
+            )
+        )
+
+    async def close_gap(self, camera: str, at: datetime) -> None:
+        """The camera is recorded again."""
+        await self._write(
+            lambda tx: tx.db.execute(
+                "update gap set to_ms = max(from_ms, ?) where camera = ? and to_ms is null",
+                (to_ms(at), camera),
+            )
+        )
+
+    async def gaps(self, camera: str, start: datetime, end: datetime) -> list[GapRow]:
+        """The gaps of a camera that touch an interval, oldest first."""
+        rows = await self._rows(
+            "select camera, from_ms, to_ms, cause from gap"
+            " where camera = ? and from_ms < ? and (to_ms is null or to_ms > ?) order by from_ms",
+            (camera, to_ms(end), to_ms(start)),
+        )
+        return [
+            GapRow(camera=name, start=from_ms(a), end=None if b is None else from_ms(b), cause=cause)
+            for name, a, b, cause in rows
+        ]
+
+    # ---- history
+
+    async def history(self, *, limit: int = 100, before: datetime | None = None) -> list[Alarm]:
+        """Alarms, open and closed, newest first."""
+        rows = await self._rows(
+            f"select {ALARM_COLUMNS} from alarm where ?1 is null or raised_ms < ?1"  # noqa: S608 - our own column list
+            " order by raised_ms desc, id desc limit ?2",
+            (None if before is None else to_ms(before), limit),
+        )
+        return [alarm_of(row) for row in rows]
+
+    async def alarm(self, alarm_id: str) -> Alarm:
+        """An alarm by id. Raises NotFound."""
+        if alarm_id in self._mirror.open_alarms:
+            return self._mirror.open_alarms[alarm_id]
+        rows = await self._rows(f"select {ALARM_COLUMNS} from alarm where id = ?", (alarm_id,))  # noqa: S608 - our own column list
+        if not rows:
+            raise NotFound(f"there is no alarm {alarm_id}")
+        return alarm_of(rows[0])
+
+    async def events_of(self, alarm_id: str) -> list[StoredEvent]:
+        """The events of an alarm, in order."""
+        rows = await self._rows(
+            "select event_id, type, at_ms, body from event where alarm_id = ? order by id limit 1000",
+            (alarm_id,),
+        )
+        return [
+            StoredEvent(event_id=event_id, type=EventType(kind), at=from_ms(at), body=body)
+            for event_id, kind, at, body in rows
+        ]
+
+    # ---- upkeep
+
+    async def heartbeat(self) -> Durability:
+        """Prove that a write gets through the same queue as signals; returns where it went."""
+        await self._write(lambda tx: tx.db.execute("update journal set heartbeat_ms = ?", (to_ms(tx.now),)))
+        return self._disk.durability
+
+    async def prune(self, now: datetime) -> int:
+        """Delete events older than `[journal] keep_days` that every destination has confirmed; how many, bounded.
+
+        Call it only while the clock is trusted.
+        """
+        border = to_ms(now - timedelta(days=self._site.journal.keep_days))
+
+        def work(tx: Transaction) -> int:
+            old = [
+                row[0]
+                for row in tx.db.execute(
+                    "select e.id from event e where e.recorded_ms < ? and not exists"
+                    " (select 1 from delivery d where d.event = e.id and d.confirmed_ms is null) limit ?",
+                    (border, PRUNE_LIMIT),
+                )
+            ]
+            for event in old:
+                tx.db.execute("delete from delivery where event = ?", (event,))
+                tx.db.execute("delete from event where id = ?", (event,))
+            return len(old)
+
+        return await self._write(work)
+
+
+def _hold(row: tuple[Any, ...]) -> HoldRow:  # Any: SQLite's values
+    hold_id, camera, start, end, alarm_id, reason, placed_by, expires = row
+    return HoldRow(
+        id=hold_id,
+        camera=camera,
+        start=from_ms(start),
+        end=from_ms(end),
+        alarm_id=alarm_id,
+        reason=reason,
+        placed_by=placed_by,
+        expires=None if expires is None else from_ms(expires),
+    )

@@ -1,0 +1,141 @@
+"""The end of memory mode: what was kept in memory goes into the journal on disk, in one transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+_KEEP_NEWER = {
+    "point_level": "point, kind, level, changed_ms",
+    "presence": "device, presence, since_ms, reason, identity",
+    "account": "name, display, hash, role, disabled, created_ms",
+    "session": "token_sha256, account, csrf, created_ms, expires_ms",
+    "command": "id, received_ms, result",
+}
+_APPEND = {
+    "access_log": "at_ms, actor, action, camera, from_ms, to_ms, reason",
+    "gap": "camera, from_ms, to_ms, cause",
+    "drill": "zone, from_ms, until_ms, started_by",
+}
+
+
+def seed_from_disk(memory: sqlite3.Connection, path: Path, limit: int) -> int:
+    """Copy what a dying disk can still show and memory mode needs: streams and the events that still wait.
+
+    The newest `limit` waiting rows, critical and high alarms before others; the rest waits on the disk.
+    Returns how many rows. Raises sqlite3.Error where the disk can't be read either.
+    """
+    memory.execute("attach ? as disk", (f"file:{path}?mode=ro",))
+    try:
+        memory.execute("begin")
+        memory.execute("insert into main.stream select * from disk.stream")
+        memory.execute("insert into main.journal select * from disk.journal")
+        memory.execute(
+            "create temp table chosen as select stream_id, sequence, event, lane from disk.delivery"
+            " where confirmed_ms is null order by lane, stream_id desc, sequence desc limit ?",
+            (limit,),
+        )
+        memory.execute(
+            "insert into main.event select * from disk.event where id in (select event from chosen)"
+        )
+        copied = memory.execute(
+            "insert into main.delivery (stream_id, sequence, event, lane)"
+            " select stream_id, sequence, event, lane from chosen"
+        ).rowcount
+        memory.execute("insert into main.message select * from disk.message")
+        memory.execute("insert into main.drill select * from disk.drill")
+        memory.execute("drop table chosen")
+        memory.execute("commit")
+    except sqlite3.Error:
+        if memory.in_transaction:
+            memory.execute("rollback")
+        raise
+    finally:
+        memory.execute("detach disk")
+    return copied
+
+
+def merge_into_disk(
+    memory: sqlite3.Connection, path: Path, *, now_ms: int, hold_ends: Sequence[tuple[str, int]]
+) -> None:
+    """Write everything that memory mode recorded into the journal at `path`.
+
+    `hold_ends` are (alarm, expires_ms) of alarms closed meanwhile: their older holds are on the disk alone.
+    Raises sqlite3.Error: nothing changed then.
+    """
+    memory.execute("attach ? as disk", (f"file:{path}?mode=rw",))
+    try:
+        memory.execute("pragma disk.synchronous = full")
+        memory.execute("begin immediate")
+        _merge_events(memory)
+        _merge_alarms(memory, now_ms, hold_ends)
+        for table, columns in _KEEP_NEWER.items():
+            statement = f"insert or replace into disk.{table} ({columns}) select {columns} from main.{table}"  # noqa: S608 - our own names
+            memory.execute(statement)
+        for table, columns in _APPEND.items():
+            memory.execute(
+                f"insert into disk.{table} ({columns}) select {columns} from main.{table} except"  # noqa: S608 - our own names
+                f" select {columns} from disk.{table}"
+            )
+        memory.execute("commit")
+    except sqlite3.Error:
+        if memory.in_transaction:
+            memory.execute("rollback")
+        raise
+    finally:
+        memory.execute("detach disk")
+
+
+def _merge_events(memory: sqlite3.Connection) -> None:
+    memory.execute(
+        "insert into disk.stream (destination, stream, reason, previous_stream, previous_sequence, started_ms,"
+        " last_sequence, receipted)"
+        " select destination, stream, reason, previous_stream, previous_sequence, started_ms, last_sequence, receipted"
+        " from main.stream m where stream not in (select stream from disk.stream) order by m.id"
+    )
+    memory.execute(
+        "update disk.stream set receipted = max(receipted, coalesce((select m.receipted from main.stream m"
+        " where m.stream = disk.stream.stream), 0))"
+    )
+    # An event whose COMMIT failed and yet took place was recorded once more here: its bytes as sent are the true ones.
+    memory.execute(
+        "update disk.event set body = (select m.body from main.event m where m.event_id = disk.event.event_id),"
+        " durable = 0 where event_id in (select event_id from main.event where durable = 0)"
+    )
+    memory.execute(
+        "insert into disk.event (event_id, type, subject, alarm_id, at_ms, recorded_ms, durable, body)"
+        " select event_id, type, subject, alarm_id, at_ms, recorded_ms, durable, body from main.event m"
+        " where not exists (select 1 from disk.event d where d.event_id = m.event_id) order by m.id"
+    )
+    memory.execute(
+        "insert into disk.delivery (stream_id, sequence, event, lane, confirmed_ms)"
+        " select ds.id, m.sequence, de.id, m.lane, m.confirmed_ms from main.delivery m"
+        " join main.stream ms on ms.id = m.stream_id join disk.stream ds on ds.stream = ms.stream"
+        " join main.event me on me.id = m.event join disk.event de on de.event_id = me.event_id"
+        " where true on conflict (stream_id, sequence) do update"
+        " set confirmed_ms = coalesce(disk.delivery.confirmed_ms, excluded.confirmed_ms)"
+    )
+
+
+def _merge_alarms(memory: sqlite3.Connection, now_ms: int, hold_ends: Sequence[tuple[str, int]]) -> None:
+    # Where the memory did not know of an alarm that is open on disk and raised another for the same cause, the newer
+    # one goes on (the county and the guards know it) and the older one ends by naming it.
+    memory.execute(
+        "update disk.alarm set returned_ms = coalesce(returned_ms, ?1), acknowledged_ms = coalesce(acknowledged_ms, ?1),"
+        " closed_ms = ?1, closed_by = 'gateway', detail = 'continued as ' || (select m.id from main.alarm m"
+        " where m.subject = disk.alarm.subject and m.kind = disk.alarm.kind and m.closed_ms is null)"
+        " where closed_ms is null and exists (select 1 from main.alarm m where m.subject = disk.alarm.subject"
+        " and m.kind = disk.alarm.kind and m.closed_ms is null and m.id <> disk.alarm.id)",
+        (now_ms,),
+    )
+    # Closed ones first: an alarm that was closed and raised again would else be open twice for a moment.
+    for condition in ("closed_ms is not null", "closed_ms is null"):
+        memory.execute(f"insert or replace into disk.alarm select * from main.alarm where {condition}")  # noqa: S608 - our own condition
+    for alarm_id, expires_ms in hold_ends:
+        memory.execute(
+            "update disk.hold set expires_ms = ? where alarm_id = ? and expires_ms is null",
+            (expires_ms, alarm_id),
+        )
+    memory.execute(
+        "insert into disk.hold (camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms)"
+        " select camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms from main.hold"
+    )

@@ -1,0 +1,96 @@
+"""What the journal says just now, kept in memory: exact as of the last commit, and the seed of memory mode."""
+
+import sqlite3
+from dataclasses import dataclass, field, replace
+
+from gateway.model import Alarm, DevicePresence, Kind, Level
+from gateway.store.rows import ALARM_COLUMNS, Account, StreamHead, alarm_of, presence_of
+from gateway.store.transaction import Effects
+
+
+@dataclass(slots=True)
+class Mirror:
+    """Changed on the event loop only, right after each commit; read by whoever shows or saves the present state."""
+
+    open_alarms: dict[str, Alarm] = field(default_factory=dict)
+    levels: dict[tuple[str, Kind], Level] = field(default_factory=dict)
+    presences: dict[str, DevicePresence] = field(default_factory=dict)
+    heads: dict[str, StreamHead] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+
+    def load(self, db: sqlite3.Connection) -> None:
+        """Take everything from a journal."""
+        self.open_alarms = {alarm.id: alarm for alarm in open_alarms_of(db)}
+        self.levels = levels_of(db)
+        self.presences = presences_of(db)
+        self.heads = heads_of(db)
+        self.accounts = {account.name: account for account in accounts_of(db)}
+
+    def apply(self, effects: Effects) -> None:
+        """Follow a committed write."""
+        for alarm in effects.alarms.values():
+            if alarm.is_open:
+                self.open_alarms[alarm.id] = alarm
+            else:
+                self.open_alarms.pop(alarm.id, None)
+        self.levels.update(effects.levels)
+        self.presences.update(effects.presences)
+        self.heads.update(effects.heads)
+        for destination, sequence in effects.sequences.items():
+            head = self.heads[destination]
+            if sequence > head.last_sequence:
+                self.heads[destination] = replace(head, last_sequence=sequence)
+
+
+def accounts_of(db: sqlite3.Connection) -> list[Account]:
+    """All console accounts."""
+    return [
+        Account(name=name, display=display, hash=digest, role=role, disabled=bool(disabled))
+        for name, display, digest, role, disabled in db.execute(
+            "select name, display, hash, role, disabled from account order by name"
+        )
+    ]
+
+
+def heads_of(db: sqlite3.Connection) -> dict[str, StreamHead]:
+    """The current stream of each destination that the journal knows."""
+    return {
+        row[0]: StreamHead(
+            destination=row[0],
+            stream=row[1],
+            last_sequence=row[2],
+            reason=row[3],
+            previous_stream=row[4],
+            previous_sequence=row[5],
+        )
+        for row in db.execute(
+            "select destination, stream, last_sequence, reason, previous_stream, previous_sequence"
+            " from stream where id in (select max(id) from stream group by destination)"
+        )
+    }
+
+
+def open_alarms_of(db: sqlite3.Connection) -> list[Alarm]:
+    """All open alarms, oldest first."""
+    return [
+        alarm_of(row)
+        for row in db.execute(
+            f"select {ALARM_COLUMNS} from alarm where closed_ms is null order by raised_ms, id"  # noqa: S608 - our own column list
+        )
+    ]
+
+
+def levels_of(db: sqlite3.Connection) -> dict[tuple[str, Kind], Level]:
+    """The last journalled level of every point."""
+    return {
+        (point, Kind(kind)): Level(level)
+        for point, kind, level in db.execute("select point, kind, level from point_level")
+    }
+
+
+def presences_of(db: sqlite3.Connection) -> dict[str, DevicePresence]:
+    """The last known presence of every device."""
+    return {
+        row[0]: presence_of(row)
+        for row in db.execute("select device, presence, since_ms, reason, identity from presence")
+    }

@@ -1,0 +1,316 @@
+"""What one write of the journal may do: alarms, events, outbox and holds together (I2), inside the writer's savepoint."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.clock import to_ms
+from gateway.errors import NotFound
+from gateway.model import Alarm, DevicePresence, EventType, Kind, Level, Presence
+from gateway.policy import holds
+from gateway.policy.alarms import Step, lane_of
+from gateway.policy.holds import HoldRules
+from gateway.store.rows import (
+    ALARM_COLUMNS,
+    Committed,
+    StreamHead,
+    alarm_of,
+    presence_of,
+    put_alarm,
+)
+from gateway.wire import JsonObject, Quality, alarm_data, event_body, quality_data, uuid7
+
+#: "The same message" is byte-identical to one of the account's last so many within so many ms (I3).
+REPETITIONS_KEPT = 16
+REPETITION_WINDOW_MS = 10 * 60 * 1000
+
+OTHER_EVENTS_LANE = 3
+
+
+class Ids:
+    """New identifiers that come out the same when a write is run again after a failed COMMIT."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._made: list[str] = []
+        self._next = 0
+
+    def rewind(self) -> None:
+        """Begin the run anew."""
+        self._next = 0
+
+    def take(self) -> str:
+        """The next UUIDv7 of this write."""
+        if self._next == len(self._made):
+            self._made.append(uuid7(self._now))
+        self._next += 1
+        return self._made[self._next - 1]
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a committed write has changed, for those who keep a view in memory."""
+
+    events: list[Committed] = field(default_factory=list)
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    levels: dict[tuple[str, Kind], Level] = field(default_factory=dict)
+    presences: dict[str, DevicePresence] = field(default_factory=dict)
+    heads: dict[str, StreamHead] = field(default_factory=dict)
+    sequences: dict[str, int] = field(default_factory=dict)
+
+
+class Transaction:
+    """One write. Reads see what earlier writes of the same commit did."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        *,
+        ids: Ids,
+        now: datetime,
+        source: str,
+        quality: Quality,
+        destinations: tuple[str, ...],
+        rules: HoldRules,
+    ) -> None:
+        self.db = db
+        self.now = now
+        self.ids = ids
+        self.effects = Effects()
+        self._source = source
+        self._quality = quality
+        self._destinations = destinations
+        self._rules = rules
+        ids.rewind()
+
+    # ---- alarms
+
+    def open_alarm(self, subject: str, kind: Kind) -> Alarm | None:
+        """The open alarm of a subject and kind: there is at most one (I5)."""
+        row = self.db.execute(
+            f"select {ALARM_COLUMNS} from alarm where subject = ? and kind = ? and closed_ms is null",  # noqa: S608 - our own column list
+            (subject, kind.value),
+        ).fetchone()
+        return alarm_of(row) if row else None
+
+    def alarm(self, alarm_id: str) -> Alarm:
+        """An alarm by id. Raises NotFound."""
+        row = self.db.execute(
+            f"select {ALARM_COLUMNS} from alarm where id = ?",  # noqa: S608 - our own column list
+            (alarm_id,),
+        ).fetchone()
+        if row is None:
+            raise NotFound(f"there is no alarm {alarm_id}")
+        return alarm_of(row)
+
+    def apply(self, step: Step, *, occurred_at: datetime | None = None, actor: str | None = None) -> Alarm:
+        """Keep what a step made of an alarm: the row, an event for each change, and its holds."""
+        alarm = step.alarm
+        put_alarm(self.db, alarm)
+        self.effects.alarms[alarm.id] = alarm
+        for event_type in step.events:
+            self.emit(
+                event_type,
+                alarm.source.subject,
+                alarm_data(
+                    alarm,
+                    occurred_at=occurred_at or self.now,
+                    recorded_at=self.now,
+                    quality=self._quality,
+                    actor=actor,
+                ),
+                at=occurred_at,
+                alarm_id=alarm.id,
+                lane=lane_of(alarm.source.severity),
+            )
+            if event_type in {EventType.ALARM_RAISED, EventType.ALARM_REPEATED}:
+                self._hold_footage(alarm)
+            elif event_type is EventType.ALARM_CLOSED:
+                self._end_holds(alarm)
+        return alarm
+
+    def _hold_footage(self, alarm: Alarm) -> None:
+        interval = holds.interval(alarm, self._rules)
+        if interval is None:
+            return
+        start, end = to_ms(interval[0]), to_ms(interval[1])
+        for camera in alarm.source.cameras:
+            longer = self.db.execute(
+                "update hold set to_ms = ? where alarm_id = ? and camera = ? and from_ms <= ? and to_ms >= ?",
+                (end, alarm.id, camera, start, start),
+            )
+            if longer.rowcount == 0:
+                self.db.execute(
+                    "insert into hold (camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms)"
+                    " values (?,?,?,?,?,?,?)",
+                    (camera, start, end, alarm.id, alarm.source.kind.value, "gateway", to_ms(self.now)),
+                )
+
+    def _end_holds(self, alarm: Alarm) -> None:
+        ends = holds.expiry(alarm, self._rules)
+        if ends is not None:
+            self.db.execute("update hold set expires_ms = ? where alarm_id = ?", (to_ms(ends), alarm.id))
+
+    # ---- what a driver said before
+
+    def level(self, point: str, kind: Kind) -> Level:
+        """The point's last journalled level; normal before its first report."""
+        row = self.db.execute(
+            "select level from point_level where point = ? and kind = ?", (point, kind.value)
+        ).fetchone()
+        return Level(row[0]) if row else Level.NORMAL
+
+    def set_level(self, point: str, kind: Kind, level: Level) -> None:
+        """Journal the point's level."""
+        self.db.execute(
+            "insert into point_level (point, kind, level, changed_ms) values (?,?,?,?)"
+            " on conflict (point, kind) do update set level = excluded.level, changed_ms = excluded.changed_ms",
+            (point, kind.value, level.value, to_ms(self.now)),
+        )
+        self.effects.levels[point, kind] = level
+
+    def is_repetition(self, account: str, message: bytes) -> bool:
+        """Whether these bytes are one of the account's recent messages (I3); if not, they are now."""
+        now = to_ms(self.now)
+        recent = self.db.execute(
+            "select bytes, received_ms from message where account = ? order by id desc limit ?",
+            (account, REPETITIONS_KEPT),
+        ).fetchall()
+        if any(kept == message and abs(now - at) <= REPETITION_WINDOW_MS for kept, at in recent):
+            return True
+        self.db.execute(
+            "insert into message (account, bytes, received_ms) values (?,?,?)", (account, message, now)
+        )
+        self.db.execute(
+            "delete from message where account = ? and id not in"
+            " (select id from message where account = ? order by id desc limit ?)",
+            (account, account, REPETITIONS_KEPT),
+        )
+        return False
+
+    def in_drill(self, zone: str | None) -> bool:
+        """Whether a drill is announced for this zone, or everywhere, just now."""
+        now = to_ms(self.now)
+        return (
+            self.db.execute(
+                "select 1 from drill where from_ms <= ? and until_ms > ? and (zone is null or zone = ?) limit 1",
+                (now, now, zone),
+            ).fetchone()
+            is not None
+        )
+
+    # ---- devices
+
+    def presence(self, device: str) -> DevicePresence | None:
+        """The last known presence of a device."""
+        row = self.db.execute(
+            "select device, presence, since_ms, reason, identity from presence where device = ?", (device,)
+        ).fetchone()
+        return presence_of(row) if row else None
+
+    def set_presence(
+        self, device: str, presence: Presence, reason: str, identity: Mapping[str, str]
+    ) -> DevicePresence:
+        """Keep whether a device is there."""
+        self.db.execute(
+            "insert into presence (device, presence, since_ms, reason, identity) values (?,?,?,?,?)"
+            " on conflict (device) do update set presence = excluded.presence, since_ms = excluded.since_ms,"
+            " reason = excluded.reason, identity = excluded.identity",
+            (device, presence.value, to_ms(self.now), reason, json.dumps(dict(identity), ensure_ascii=False)),
+        )
+        kept = DevicePresence(
+            device=device, presence=presence, since=self.now, reason=reason, identity=dict(identity)
+        )
+        self.effects.presences[device] = kept
+        return kept
+
+    # ---- events and outbox
+
+    def emit(
+        self,
+        event_type: EventType,
+        subject: str,
+        data: JsonObject,
+        *,
+        at: datetime | None = None,
+        alarm_id: str | None = None,
+        lane: int = OTHER_EVENTS_LANE,
+        only: str | None = None,
+    ) -> str:
+        """Append an event and a row of the outbox for each destination (or `only` one); returns the event's id."""
+        event_id = self.ids.take()
+        happened = at or self.now
+        body = event_body(
+            event_id=event_id,
+            source=self._source,
+            event_type=event_type,
+            subject=subject,
+            at=happened,
+            data={**quality_data(self._quality), **data},
+        )
+        row = self.db.execute(
+            "insert into event (event_id, type, subject, alarm_id, at_ms, recorded_ms, durable, body)"
+            " values (?,?,?,?,?,?,?,?)",
+            (
+                event_id,
+                event_type.value,
+                subject,
+                alarm_id,
+                to_ms(happened),
+                to_ms(self.now),
+                int(self._quality.durable),
+                body,
+            ),
+        ).lastrowid
+        for destination in (only,) if only is not None else self._destinations:
+            self._deliver(destination, row, lane)
+        self.effects.events.append(
+            Committed(event_id=event_id, type=event_type, subject=subject, alarm_id=alarm_id, at=happened)
+        )
+        return event_id
+
+    def _deliver(self, destination: str, event_row: int | None, lane: int) -> None:
+        stream_id, sequence = self.db.execute(
+            "update stream set last_sequence = last_sequence + 1"
+            " where id = (select max(id) from stream where destination = ?) returning id, last_sequence",
+            (destination,),
+        ).fetchone()
+        self.db.execute(
+            "insert into delivery (stream_id, sequence, event, lane) values (?,?,?,?)",
+            (stream_id, sequence, event_row, lane),
+        )
+        self.effects.sequences[destination] = sequence
+
+    def start_stream(
+        self,
+        destination: str,
+        stream: str,
+        reason: str,
+        *,
+        previous_stream: str | None = None,
+        previous_sequence: int | None = None,
+    ) -> StreamHead:
+        """Begin a new run of numbers; its number 1 says why, and names the last one (CONTRACT)."""
+        self.db.execute(
+            "insert into stream (destination, stream, reason, previous_stream, previous_sequence, started_ms)"
+            " values (?,?,?,?,?,?)",
+            (destination, stream, reason, previous_stream, previous_sequence, to_ms(self.now)),
+        )
+        self.emit(
+            EventType.STREAM_STARTED,
+            "gateway",
+            {"reason": reason, "previous_stream": previous_stream, "previous_sequence": previous_sequence},
+            only=destination,
+        )
+        head = StreamHead(
+            destination=destination,
+            stream=stream,
+            last_sequence=1,
+            reason=reason,
+            previous_stream=previous_stream,
+            previous_sequence=previous_sequence,
+        )
+        self.effects.heads[destination] = head
+        return head

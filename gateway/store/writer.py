@@ -1,0 +1,238 @@
+"""The single writer of a database: group commit, a savepoint for each write, and nobody told before COMMIT."""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import sqlite3
+import uuid
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from gateway.errors import JournalUnwritable
+from gateway.store.database import is_disk_failure
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Writes that share a commit at most, and writes that wait at most before `write` itself waits for room.
+BATCH_LIMIT = 256
+QUEUE_LIMIT = 10_000
+
+_ATTEMPTS = 4
+
+
+class Recovery(Protocol):
+    """What a writer does when the disk does not take a batch. Runs in the writer's thread."""
+
+    def __call__(
+        self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
+    ) -> sqlite3.Connection:
+        """Close `db` and return a connection to try again on. Raises JournalUnwritable to give up."""
+        ...
+
+
+class Frame(Protocol):
+    """What a batch does besides its writes, inside its transaction."""
+
+    def __call__(self, db: sqlite3.Connection, batch: str) -> None:
+        """Called right before COMMIT."""
+        ...
+
+
+@dataclass(slots=True)
+class _Write(Generic[T]):
+    work: Callable[[sqlite3.Connection], T]
+    done: "asyncio.Future[T]"
+    committed: Callable[[T], None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    result: Any = None  # Any: each write has a result type of its own
+    error: Exception | None = None
+
+
+class Writer:
+    """One connection, one thread, one queue.
+
+    `write(work)` runs `work(connection)` inside a savepoint of a shared transaction and returns its result after
+    COMMIT. An exception of `work` undoes that savepoint and reaches its caller alone. After a disk failure the
+    whole batch is run again on the connection that `recover` returns, so `work` must be repeatable.
+    """
+
+    def __init__(
+        self,
+        open_connection: Callable[[], sqlite3.Connection],
+        *,
+        recover: Recovery | None = None,
+        was_committed: Callable[[sqlite3.Connection, str], bool] | None = None,
+        before_commit: Frame | None = None,
+        name: str,
+    ) -> None:
+        self._open = open_connection
+        self._recover = recover or self._reopen_once
+        self._was_committed = was_committed or (lambda _db, _batch: False)
+        self._before_commit = before_commit or (lambda _db, _batch: None)
+        self._name = name
+        self._queue: deque[_Write[Any]] = deque()
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._db: sqlite3.Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._batches = itertools.count(1)
+        self._token = uuid.uuid4().hex
+
+    async def start(self) -> None:
+        """Open the database in the writer's thread. Raises sqlite3.Error as `open_connection` does."""
+        self._db = await asyncio.get_running_loop().run_in_executor(self._executor, self._open)
+        self._room.set()
+        self._task = asyncio.create_task(self._run(), name=f"{self._name}-writer")
+
+    async def close(self) -> None:
+        """Commit what waits, then let go of the file."""
+        if self._task is not None:
+            self._closing = True
+            self._wake.set()
+            await self._task
+            self._task = None
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._close_db)
+        self._executor.shutdown(wait=True)
+
+    async def write(
+        self, work: Callable[[sqlite3.Connection], T], committed: Callable[[T], None] | None = None
+    ) -> T:
+        """Run `work` in the next group commit; returns its result once it is committed.
+
+        `committed(result)` is called on the event loop right after COMMIT, in order, even if the caller has been
+        cancelled meanwhile. Raises JournalUnwritable, and whatever `work` raises.
+        """
+        while len(self._queue) >= QUEUE_LIMIT:
+            self._room.clear()
+            await self._room.wait()
+        if self._task is None or self._closing:
+            raise JournalUnwritable(f"{self._name} is closed")
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Write(work, done, committed))
+        self._wake.set()
+        return await asyncio.shield(done)
+
+    async def on_thread(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a reading function on the writer's own connection, between two commits."""
+
+        def run() -> T:
+            if self._db is None:
+                raise JournalUnwritable(f"{self._name} has no database open")
+            return function(self._db)
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+
+    async def exchange(self, function: Callable[[sqlite3.Connection], sqlite3.Connection | None]) -> bool:
+        """Between two commits, go on with the connection that `function` returns; None keeps the present one."""
+
+        def run(db: sqlite3.Connection) -> bool:
+            replacement = function(db)
+            if replacement is not None:
+                self._db = replacement
+            return replacement is not None
+
+        return await self.on_thread(run)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(BATCH_LIMIT, len(self._queue)))]
+                self._room.set()
+                outcomes = await loop.run_in_executor(self._executor, self._commit, batch)
+                for write, outcome in zip(batch, outcomes, strict=True):
+                    self._tell(write, outcome)
+            if self._closing:
+                return
+
+    @staticmethod
+    def _tell(write: _Write[Any], outcome: _Outcome) -> None:
+        if outcome.error is None and write.committed is not None:
+            write.committed(outcome.result)
+        if write.done.done():
+            return
+        if outcome.error is not None:
+            write.done.set_exception(outcome.error)
+            write.done.exception()  # a cancelled caller never asks for it
+        else:
+            write.done.set_result(outcome.result)
+
+    # Everything below runs in the writer's thread.
+
+    def _commit(self, batch: list[_Write[Any]]) -> list[_Outcome]:
+        """The outcomes of a batch, once it is committed or given up."""
+        token = f"{self._token}-{next(self._batches)}"
+        for attempt in range(_ATTEMPTS):
+            outcomes: list[_Outcome] | None = None
+            try:
+                if self._db is None:
+                    self._db = self._open()
+                outcomes = self._transaction(self._db, batch, token)
+                self._db.execute("commit")
+            except sqlite3.Error as error:
+                if not is_disk_failure(error):
+                    self._rollback()
+                    return [_Outcome(error=error)] * len(batch)
+                logger.warning("%s: %s (attempt %d)", self._name, error, attempt + 1)
+                try:
+                    self._rollback()
+                    self._db = self._recover(self._db, error, attempt)
+                    if outcomes is not None and self._was_committed(self._db, token):
+                        return outcomes
+                except (JournalUnwritable, sqlite3.Error) as last:
+                    return [_Outcome(error=JournalUnwritable(f"{self._name}: {last}"))] * len(batch)
+            else:
+                return outcomes
+        return [_Outcome(error=JournalUnwritable(f"{self._name}: the disk did not take it"))] * len(batch)
+
+    def _transaction(self, db: sqlite3.Connection, batch: list[_Write[Any]], token: str) -> list[_Outcome]:
+        db.execute("begin immediate")
+        outcomes = []
+        for write in batch:
+            db.execute("savepoint one")
+            try:
+                outcome = _Outcome(result=write.work(db))
+            except sqlite3.Error as error:
+                if is_disk_failure(error):
+                    raise
+                outcome = _Outcome(error=error)
+            except Exception as error:  # noqa: BLE001 - whatever a caller's own function raises goes back to that caller
+                outcome = _Outcome(error=error)
+            if outcome.error is not None:
+                db.execute("rollback to one")
+            db.execute("release one")
+            outcomes.append(outcome)
+        self._before_commit(db, token)
+        return outcomes
+
+    def _rollback(self) -> None:
+        if self._db is not None and self._db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # the connection is replaced or proves itself next time
+                self._db.execute("rollback")
+
+    def _reopen_once(
+        self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
+    ) -> sqlite3.Connection:
+        self._close_db()
+        if attempt > 0:
+            raise JournalUnwritable(str(error)) from error
+        del db
+        return self._open()
+
+    def _close_db(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
