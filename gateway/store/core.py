@@ -87,6 +87,7 @@ class JournalCore:
             before_commit=self._disk.before_commit,
             name="journal",
         )
+        self._closed = False
         self._reader: aiosqlite.Connection | None = None
         self._side_dirty = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -155,7 +156,10 @@ class JournalCore:
         )
 
     async def close(self) -> None:
-        """Commit what waits (10 s at most), save the side copy, let go of every file."""
+        """Commit what waits (10 s at most), save the side copy, let go of every file. Again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

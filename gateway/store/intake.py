@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.clock import to_ms
@@ -35,13 +36,25 @@ CONFIRMATION_LIMIT_S = 60.0
 ACKNOWLEDGED_AT_REPETITION = 2
 
 
+#: Messages of memory mode that are watched for their confirmation.
+UNCONFIRMED_LIMIT = 1000
+
+
+@dataclass(slots=True)
+class _Unconfirmed:
+    """A device's message of memory mode, until a destination has it or the device has repeated it often enough."""
+
+    events: set[str]
+    done: "asyncio.Future[None]"
+    repetitions: int = 0
+
+
 class Intake(JournalCore):
     """Everything here is one transaction each (I2)."""
 
-    def _forget_reach(self) -> None:
+    def _begin_intake(self) -> None:
         self._reached: set[str] = set()
-        self._confirmations: dict[str, asyncio.Future[None]] = {}
-        self._repetitions: dict[tuple[str, bytes], int] = {}
+        self._unconfirmed: dict[tuple[str, bytes], _Unconfirmed] = {}
 
     # ---- signals
 
@@ -56,41 +69,42 @@ class Intake(JournalCore):
         repeated, event_ids = await self._write(lambda tx: _record(tx, signal, source))
         durability = self._disk.durability
         if durability is Durability.MEMORY and signal.message is not None:
-            await self._confirmed_in_memory_mode(signal, signal.message, event_ids, repeated=repeated)
+            key = (signal.account or signal.device, signal.message)
+            await self._confirmed_in_memory_mode(key, event_ids, repeated=repeated)
         return durability
 
     async def _confirmed_in_memory_mode(
-        self, signal: Signal, message: bytes, event_ids: Sequence[str], *, repeated: bool
+        self, key: tuple[str, bytes], event_ids: Sequence[str], *, repeated: bool
     ) -> None:
-        key = (signal.account or signal.device, message)
-        if repeated:
-            self._repetitions[key] = self._repetitions.get(key, 0) + 1
-            if not self._reached and self._repetitions[key] >= ACKNOWLEDGED_AT_REPETITION:
-                del self._repetitions[key]
-                return
-        waits = [self._confirmations.setdefault(event, self._loop.create_future()) for event in event_ids]
-        if not waits:
-            waits = [self._loop.create_future()] if not self._reached else []
+        if not repeated:
+            if len(self._unconfirmed) >= UNCONFIRMED_LIMIT:
+                self._unconfirmed.pop(next(iter(self._unconfirmed)))
+            self._unconfirmed[key] = _Unconfirmed(set(event_ids), self._loop.create_future())
+        waits = self._unconfirmed.get(key)
+        if waits is None:
+            return  # a destination has confirmed it meanwhile
+        waits.repetitions += repeated
+        if not self._reached and waits.repetitions >= ACKNOWLEDGED_AT_REPETITION and not waits.done.done():
+            waits.done.set_result(None)
         try:
             async with asyncio.timeout(CONFIRMATION_LIMIT_S):
-                await asyncio.gather(*(asyncio.shield(wait) for wait in waits))
+                await asyncio.shield(waits.done)
         except TimeoutError as error:
             raise JournalUnwritable(
                 "kept in memory only, and no destination has confirmed it: not acknowledged to the device"
             ) from error
-        finally:
-            for event in event_ids:
-                self._confirmations.pop(event, None)
 
     def reach(self, destination: str, *, connected: bool) -> None:
         """An uplink tells whether its destination is in reach (memory mode depends on it, I1)."""
         (self._reached.add if connected else self._reached.discard)(destination)
 
     def _tell_confirmed(self, event_ids: Sequence[str]) -> None:
-        for event in event_ids:
-            wait = self._confirmations.get(event)
-            if wait is not None and not wait.done():
-                wait.set_result(None)
+        confirmed = set(event_ids)
+        for key, waits in list(self._unconfirmed.items()):
+            if waits.events & confirmed:
+                del self._unconfirmed[key]
+                if not waits.done.done():
+                    waits.done.set_result(None)
 
     # ---- devices
 

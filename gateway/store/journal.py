@@ -35,7 +35,7 @@ class Journal(People):
     ) -> "Journal":
         """Open, create or salvage `{state_dir}/journal.db`, with a stream for every destination of the site file."""
         journal = cls(site, clock=clock, tracer=tracer or NoTrace(), clock_state=clock_state)
-        journal._forget_reach()
+        journal._begin_intake()
         await journal._start()
         return journal
 

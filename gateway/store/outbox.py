@@ -51,7 +51,7 @@ class Outbox(Intake):
             now = to_ms(tx.now)
             done, waited_for = 0, []
             for stream, first, last in confirmed:
-                if self._confirmations:
+                if self._unconfirmed:
                     waited_for += [
                         row[0]
                         for row in tx.db.execute(

@@ -1,0 +1,264 @@
+"""The journal over a failing disk: EIO, a file taken away, damage; memory mode and the way back."""
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import Clock, SystemClock
+from gateway.errors import JournalUnwritable
+from gateway.model import Durability, EventType, Kind, Level, Origin, Signal, Verdict
+from gateway.site import Site
+from gateway.store import Account, Journal
+from tests.clocks import ManualClock
+from tests.sites import school
+from tests.wait import until
+
+PRESS = Signal(
+    device="buttons", point="gate-button", kind=Kind.PANIC, level=Level.ACTIVE, origin=Origin.EVENT
+)
+SMOKE = replace(PRESS, point="hall-smoke", kind=Kind.SMOKE)
+Opener = Callable[[Site, Clock], Awaitable[Journal]]
+
+GUARD = Account(name="zhang", display="张", hash="$argon2id$…", role="guard")
+
+
+def break_writes(path: Path) -> None:
+    """Every write and fsync to the open journal's files now fails with EIO, as on a dying flash card.
+
+    /proc/self/mem at an address that is not mapped answers pwrite with EIO.
+    """
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = str(entry.readlink())
+        except FileNotFoundError:
+            continue
+        if target in {str(path), f"{path}-wal"}:
+            broken = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
+            os.dup2(broken, int(entry.name), inheritable=False)
+            os.close(broken)
+
+
+def take_away(journal: Journal) -> Path:
+    """The journal's directory is no longer at its path."""
+    state = journal.path.parent
+    gone = state.with_name("gone")
+    state.rename(gone)
+    state.write_text("not a directory", encoding="utf-8")
+    return gone
+
+
+def bring_back(journal: Journal, gone: Path) -> None:
+    """The directory returns with what it had."""
+    journal.path.parent.unlink()
+    gone.rename(journal.path.parent)
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Opener]:
+    """Opens journals that are closed at the end, also of a test that fails."""
+    journals: list[Journal] = []
+
+    async def open_one(site: Site, clock: Clock) -> Journal:
+        journals.append(await Journal.open(site, clock=clock))
+        return journals[-1]
+
+    yield open_one
+    for journal in journals:
+        await journal.close()
+
+
+async def payloads(journal: Journal) -> list[dict[str, object]]:
+    """All waiting events of the destination, stream by stream."""
+    rows = await journal.waiting("bureau", 1) + await journal.waiting("bureau", 3)
+    age = list(await journal.streams("bureau"))
+    return [
+        json.loads(row.payload) for row in sorted(rows, key=lambda row: (age.index(row.stream), row.sequence))
+    ]
+
+
+async def test_a_passing_write_error_is_survived_on_disk(tmp_path: Path, opened: Opener) -> None:
+    """EIO at the journal's files: it is opened anew, the batch is written again, nobody notices, no number is lost."""
+    journal = await opened(school(tmp_path), ManualClock())
+    await journal.report(PRESS)
+    break_writes(journal.path)
+
+    assert await journal.report(SMOKE) is Durability.DISK
+    assert await journal.report(PRESS) is Durability.DISK
+    assert [row.sequence for row in await journal.waiting("bureau", 1)] == [2, 3, 4]
+    assert [event["data"]["durable"] for event in await payloads(journal)] == [True] * 4  # type: ignore[index]
+
+
+async def test_a_disk_that_is_gone_means_memory_mode_and_everything_is_merged_on_its_return(
+    tmp_path: Path,
+    opened: Opener,
+) -> None:
+    """Alarms, acts and accounts go on in memory, marked not durable, in a new stream; the disk returns and has all."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    await journal.put_account(GUARD)
+    await journal.report(PRESS)
+    (panic,) = journal.open_alarms
+    old = journal.head("bureau")
+    gone = take_away(journal)
+
+    assert await journal.report(SMOKE) is Durability.MEMORY
+    new = journal.head("bureau")
+    assert (new.reason, new.previous_stream, new.previous_sequence) == (
+        "memory-mode",
+        old.stream,
+        old.last_sequence,
+    )
+    await journal.acknowledge(panic, "zhang")
+    await journal.report(replace(PRESS, level=Level.NORMAL))
+    await journal.close_alarm(panic, "zhang", Verdict.FALSE)
+    assert journal.account("zhang") == GUARD
+    assert [event["data"].get("durable") for event in await payloads(journal)] == [False] * 5  # type: ignore[attr-defined]
+    with pytest.raises(JournalUnwritable, match="delete nothing"):
+        await journal.live_holds()
+
+    bring_back(journal, gone)
+    await until(lambda: journal.status.durability is Durability.DISK)
+    assert await journal.report(PRESS) is Durability.DISK
+    events = await payloads(journal)
+    assert [(event["stream"], event["sequence"]) for event in events] == [
+        (old.stream, "1"),
+        (old.stream, "2"),
+        *((new.stream, str(number)) for number in range(1, 7)),
+    ]
+    assert {alarm.source.kind for alarm in journal.open_alarms.values()} == {Kind.SMOKE, Kind.PANIC}
+    assert [hold.alarm_id == panic for hold in await journal.live_holds()] == [
+        False
+    ]  # the false alarm's has ended
+    await journal.close()
+
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    assert journal.head("bureau").stream == new.stream
+    assert len(journal.open_alarms) == 2
+
+
+async def test_a_start_without_a_disk_knows_alarms_and_guards_from_the_side_copy(
+    tmp_path: Path, opened: Opener
+) -> None:
+    """The daemon starts in memory mode when its journal's place is gone, with what the side copy has."""
+    site = school(tmp_path, state=tmp_path / "state", site_keys=f'side_dir = "{tmp_path / "side"}"')
+    journal = await opened(site, SystemClock())
+    await journal.put_account(GUARD)
+    await journal.report(PRESS)
+    alarms = dict(journal.open_alarms)
+    await journal.close()
+    gone = take_away(journal)
+
+    journal = await opened(site, SystemClock())
+    assert journal.status.durability is Durability.MEMORY
+    assert dict(journal.open_alarms) == alarms
+    assert journal.account("zhang") == GUARD
+    assert await journal.report(PRESS) is Durability.MEMORY
+    assert [alarm.repeats for alarm in journal.open_alarms.values()] == [1]
+
+    bring_back(journal, gone)
+    await until(lambda: journal.status.durability is Durability.DISK)
+    assert [alarm.repeats for alarm in journal.open_alarms.values()] == [1]
+
+
+async def test_a_damaged_journal_is_salvaged_set_aside_and_told(tmp_path: Path, opened: Opener) -> None:
+    """Overwritten pages: what is readable is kept, the file is set aside, a new stream says `journal-salvaged`."""
+    site = school(tmp_path)
+    journal = await opened(site, ManualClock())
+    await journal.put_account(GUARD)
+    for _ in range(200):
+        await journal.report(PRESS)
+    await journal.report(SMOKE)
+    alarms = dict(journal.open_alarms)
+    stream = journal.head("bureau").stream
+    await journal.close()
+    with journal.path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(size // 2 // 4096 * 4096)
+        file.write(os.urandom(4096 * 3))
+
+    journal = await opened(site, ManualClock())
+    head = journal.head("bureau")
+    assert (head.reason, head.previous_stream) == ("journal-salvaged", stream)
+    assert dict(journal.open_alarms) == alarms
+    assert journal.account("zhang") == GUARD
+    assert "set aside" in journal.status.reason
+    assert len(list(journal.path.parent.glob("journal.damaged-*.db"))) == 1
+    assert len(await journal.waiting("bureau", 1, limit=500)) > 20
+    with sqlite3.connect(journal.path) as db:
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+    db.close()
+
+
+async def test_a_journal_that_is_no_database_at_all_is_set_aside(tmp_path: Path, opened: Opener) -> None:
+    """Rubbish where the journal was: the gateway starts all the same, with the alarms of the side copy."""
+    site = school(tmp_path)
+    journal = await opened(site, ManualClock())
+    await journal.report(PRESS)
+    alarms = dict(journal.open_alarms)
+    await journal.close()
+    journal.path.write_bytes(os.urandom(100_000))
+
+    journal = await opened(site, ManualClock())
+    assert journal.status.durability is Durability.DISK
+    assert dict(journal.open_alarms) == alarms
+    assert journal.head("bureau").reason == "journal-salvaged"
+
+
+async def test_i1_in_memory_mode_a_message_is_acknowledged_only_when_a_destination_has_it(
+    tmp_path: Path,
+    opened: Opener,
+) -> None:
+    """With a destination in reach, `report` of a device's message returns on its confirmation, not before."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    take_away(journal)
+    journal.reach("bureau", connected=True)
+    message = replace(PRESS, message=b"one", account="1234")
+
+    report = asyncio.create_task(journal.report(message))
+    await until(lambda: len(journal.open_alarms) == 1)
+    assert not report.done()
+    head = journal.head("bureau")
+    await journal.confirm("bureau", [(head.stream, 1, head.last_sequence)])
+    assert await report is Durability.MEMORY
+
+
+async def test_i1_in_memory_mode_without_a_destination_the_second_repetition_is_acknowledged(
+    tmp_path: Path,
+    opened: Opener,
+) -> None:
+    """Nobody in reach: the head of a panel's queue must not block the fire behind it for ever."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    take_away(journal)
+    message = replace(PRESS, message=b"one", account="1234")
+
+    first = asyncio.create_task(journal.report(message))
+    await until(lambda: len(journal.open_alarms) == 1)
+    second = asyncio.create_task(journal.report(message))
+    await until(lambda: any(waits.repetitions == 1 for waits in journal._unconfirmed.values()))
+    assert not first.done()
+    assert not second.done()
+
+    assert await journal.report(message) is Durability.MEMORY
+    assert [alarm.repeats for alarm in journal.open_alarms.values()] == [0]
+    assert [await first, await second] == [Durability.MEMORY] * 2
+
+
+async def test_memory_mode_sends_what_still_waited_on_a_readable_disk(tmp_path: Path, opened: Opener) -> None:
+    """A disk that can be read but not written: what waited is delivered from memory, numbers unchanged."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    await journal.report(PRESS)
+    old = journal.head("bureau").stream
+    await journal._writer.exchange(lambda db: journal._disk.recover(db, sqlite3.OperationalError("EIO"), 1))
+    journal._disk.ballast.release()
+
+    waiting = await journal.waiting("bureau", 1)
+    assert [(row.stream, row.sequence) for row in waiting] == [(old, 2)]
+    assert await journal.confirm("bureau", [(old, 1, 2)]) == 2
+    await until(lambda: journal.status.durability is Durability.DISK)
+    assert await journal.waiting("bureau", 1) == []
+    assert [row.type for row in await journal.waiting("bureau", 3)] == [EventType.STREAM_STARTED]
