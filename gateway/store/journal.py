@@ -1,27 +1,23 @@
-"""The journal as its users see it: intake, outbox and people, and with them footage, history and upkeep."""
+"""The journal as its users see it: intake, outbox, people and upkeep, and with them footage and history."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from gateway.clock import Clock, from_ms, to_ms
 from gateway.errors import JournalUnwritable, NotFound
 from gateway.model import Alarm, ClockState, Durability, EventType
 from gateway.site import Site
-from gateway.store.people import People
 from gateway.store.rows import ALARM_COLUMNS, GapRow, HoldRow, StoredEvent, alarm_of
-from gateway.store.transaction import Transaction
+from gateway.store.upkeep import Upkeep
 from gateway.trace import NoTrace, Tracer
-
-#: Rows that one round of upkeep deletes at most, so that no transaction is long.
-PRUNE_LIMIT = 1000
 
 
 def _trusted() -> ClockState:
     return ClockState.TRUSTED
 
 
-class Journal(People):
+class Journal(Upkeep):
     """One for a daemon. `Journal.open(site, …)` never raises for a bad disk: it goes on in memory and says so."""
 
     @classmethod
@@ -37,6 +33,7 @@ class Journal(People):
         journal = cls(site, clock=clock, tracer=tracer or NoTrace(), clock_state=clock_state)
         journal._begin_intake()
         await journal._start()
+        journal._begin_upkeep()
         return journal
 
     # ---- holds and gaps
@@ -145,36 +142,6 @@ class Journal(People):
             StoredEvent(event_id=event_id, type=EventType(kind), at=from_ms(at), body=body)
             for event_id, kind, at, body in rows
         ]
-
-    # ---- upkeep
-
-    async def heartbeat(self) -> Durability:
-        """Prove that a write gets through the same queue as signals; returns where it went."""
-        await self._write(lambda tx: tx.db.execute("update journal set heartbeat_ms = ?", (to_ms(tx.now),)))
-        return self._disk.durability
-
-    async def prune(self, now: datetime) -> int:
-        """Delete events older than `[journal] keep_days` that every destination has confirmed; how many, bounded.
-
-        Call it only while the clock is trusted.
-        """
-        border = to_ms(now - timedelta(days=self._site.journal.keep_days))
-
-        def work(tx: Transaction) -> int:
-            old = [
-                row[0]
-                for row in tx.db.execute(
-                    "select e.id from event e where e.recorded_ms < ? and not exists"
-                    " (select 1 from delivery d where d.event = e.id and d.confirmed_ms is null) limit ?",
-                    (border, PRUNE_LIMIT),
-                )
-            ]
-            for event in old:
-                tx.db.execute("delete from delivery where event = ?", (event,))
-                tx.db.execute("delete from event where id = ?", (event,))
-            return len(old)
-
-        return await self._write(work)
 
 
 def _hold(row: tuple[Any, ...]) -> HoldRow:  # Any: SQLite's values

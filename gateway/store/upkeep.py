@@ -1,0 +1,70 @@
+"""The journal looks after itself: it tells of its own disk, proves that it is written, and forgets what is old."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from gateway.clock import to_ms
+from gateway.errors import JournalUnwritable
+from gateway.model import GATEWAY, Durability, EventType, Kind
+from gateway.store.people import People
+from gateway.store.transaction import Transaction
+
+#: Rows that one round of upkeep deletes at most, so that no transaction is long.
+PRUNE_LIMIT = 1000
+
+
+class Upkeep(People):
+    """What nobody asks for and everybody relies on."""
+
+    def _begin_upkeep(self) -> None:
+        if self._disk.reason:
+            self.disk_changed.set()
+        self._tasks.append(asyncio.create_task(self._tell_of_disk(), name="journal-tell-of-disk"))
+
+    async def _tell_of_disk(self) -> None:
+        """A failing disk is an alarm and an event `degraded`; its return is told too."""
+        told = ""
+        while True:
+            await self.disk_changed.wait()
+            self.disk_changed.clear()
+            reason = self._disk.reason
+            try:
+                if reason:
+                    await self.raise_own(Kind.DISK, GATEWAY, reason)
+                    if not told:
+                        await self.emit(EventType.DEGRADED, GATEWAY, {"reason": reason})
+                elif told:
+                    await self.return_own(Kind.DISK, GATEWAY)
+                    await self.emit(EventType.RECOVERED, GATEWAY, {"reason": told})
+                told = reason
+            except JournalUnwritable:
+                self.disk_changed.set()
+                await self._clock.sleep(self._site.journal.retry_disk_s)
+
+    async def heartbeat(self) -> Durability:
+        """Prove that a write gets through the same queue as signals; returns where it went."""
+        await self._write(lambda tx: tx.db.execute("update journal set heartbeat_ms = ?", (to_ms(tx.now),)))
+        return self._disk.durability
+
+    async def prune(self, now: datetime) -> int:
+        """Delete events older than `[journal] keep_days` that every destination has confirmed; how many, bounded.
+
+        Call it only while the clock is trusted.
+        """
+        border = to_ms(now - timedelta(days=self._site.journal.keep_days))
+
+        def work(tx: Transaction) -> int:
+            old = [
+                row[0]
+                for row in tx.db.execute(
+                    "select e.id from event e where e.recorded_ms < ? and not exists"
+                    " (select 1 from delivery d where d.event = e.id and d.confirmed_ms is null) limit ?",
+                    (border, PRUNE_LIMIT),
+                )
+            ]
+            for event in old:
+                tx.db.execute("delete from delivery where event = ?", (event,))
+                tx.db.execute("delete from event where id = ?", (event,))
+            return len(old)
+
+        return await self._write(work)
