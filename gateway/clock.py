@@ -50,4 +50,4 @@ def from_ms(milliseconds: int) -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """`2026-11-21T09:30:00.123Z`: the only form of a time on the wire (CONTRACT: UTC, milliseconds)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -245,13 +245,14 @@ def _record(tx: Transaction, signal: Signal, source: Source) -> tuple[bool, list
     if signal.message is not None and tx.is_repetition(signal.account or signal.device, signal.message):
         return True, []
     last = tx.level(signal.point, signal.kind)
+    alarm = tx.open_alarm(source.subject, source.kind)
     step = alarms.step(
-        tx.open_alarm(source.subject, source.kind),
+        alarm,
         signal,
         source=source,
         last_level=last,
         now=tx.now,
-        alarm_id=tx.ids.take(),
+        alarm_id=alarm.id if alarm else tx.ids.take(),
         drill=tx.in_drill(source.zone.id if source.zone else None),
     )
     if signal.level is not last:

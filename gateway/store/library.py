@@ -257,14 +257,15 @@ class Library:
     def _reopen(
         self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
     ) -> sqlite3.Connection:
-        """Once, in the writer's thread: after that the disk is given up for the time being."""
+        """Once, in the writer's thread; after that the disk is given up for the time being, `db` stays open."""
         self._damaged = self._damaged or is_damage(error)
-        if db is not None:
-            with contextlib.suppress(sqlite3.Error):  # it has failed already; the next one proves itself
-                db.close()
         if attempt > 0 or not self.path.exists():
             raise JournalUnwritable(str(error)) from error
-        return connect(self.path)
+        fresh = connect(self.path)
+        if db is not None:
+            with contextlib.suppress(sqlite3.Error):  # it has failed already
+                db.close()
+        return fresh
 
 
 def _open_sound(path: Path, stamp: str) -> tuple[sqlite3.Connection, bool]:

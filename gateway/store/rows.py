@@ -4,6 +4,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.clock import from_ms, to_ms
 from gateway.model import Alarm, DevicePresence, EventType, Kind, Presence, Severity, Source, Verdict, Zone
@@ -130,16 +131,19 @@ ALARM_COLUMNS = (
 
 
 def put_alarm(db: sqlite3.Connection, alarm: Alarm) -> None:
-    """Write an alarm as it is now."""
+    """Write an alarm as it is now; its source stays as it was when it was raised."""
+    row = alarm_row(alarm)
+    changed = db.execute(
+        "update alarm set drill=?, raised_ms=?, last_raised_ms=?, returned_ms=?, acknowledged_ms=?, acknowledged_by=?,"
+        " closed_ms=?, closed_by=?, verdict=?, repeats=?, escalation=?, shelved_ms=?, shelved_by=?, shelved_reason=?,"
+        " detail=? where id = ?",
+        (*row[5:], alarm.id),
+    ).rowcount
+    if changed:
+        return
     db.execute(
-        f"insert into alarm ({ALARM_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - our own column list
-        " on conflict (id) do update set drill=excluded.drill, last_raised_ms=excluded.last_raised_ms,"
-        " returned_ms=excluded.returned_ms, acknowledged_ms=excluded.acknowledged_ms,"
-        " acknowledged_by=excluded.acknowledged_by, closed_ms=excluded.closed_ms, closed_by=excluded.closed_by,"
-        " verdict=excluded.verdict, repeats=excluded.repeats, escalation=excluded.escalation,"
-        " shelved_ms=excluded.shelved_ms, shelved_by=excluded.shelved_by, shelved_reason=excluded.shelved_reason,"
-        " detail=excluded.detail",
-        alarm_row(alarm),
+        f"insert into alarm ({ALARM_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608 - our own column list
+        row,
     )
 
 
@@ -214,6 +218,7 @@ def alarm_of(row: tuple[object, ...]) -> Alarm:
     )
 
 
+@lru_cache(maxsize=4096)
 def source_json(source: Source) -> str:
     """A source as it was when its alarm was raised: later changes of the site file do not rewrite history."""
     zone = source.zone
@@ -243,6 +248,7 @@ def source_json(source: Source) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def source_of(text: str) -> Source:
     """What `source_json` wrote."""
     kept = json.loads(text)

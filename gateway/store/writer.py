@@ -150,6 +150,7 @@ class Writer:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
+                await asyncio.sleep(0)  # who was told of the last commit may have more to write in this one
                 batch = [self._queue.popleft() for _ in range(min(BATCH_LIMIT, len(self._queue)))]
                 self._room.set()
                 outcomes = await loop.run_in_executor(self._executor, self._commit, batch)
