@@ -100,6 +100,15 @@ class Journal(Upkeep):
             )
         )
 
+    async def record_gap(self, camera: str, cause: str, start: datetime, end: datetime) -> None:
+        """Footage of the past that is no more (given up, lost); the gap that lasts now is another matter."""
+        await self._write(
+            lambda tx: tx.db.execute(
+                "insert into gap (camera, from_ms, to_ms, cause) values (?,?,?,?)",
+                (camera, to_ms(start), to_ms(end), cause),
+            )
+        )
+
     async def gaps(self, camera: str, start: datetime, end: datetime) -> list[GapRow]:
         """The gaps of a camera that touch an interval, oldest first."""
         rows = await self._rows(

@@ -1,0 +1,165 @@
+"""`fsck` for the journal: each numbered invariant (gateway/README.md) as a query on a site's real file."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.store.database import SCHEMA_VERSION, connect, connect_memory
+from gateway.store.transaction import REPETITIONS_KEPT
+from gateway.wire import envelope
+
+#: Findings of one kind that are listed; the rest is counted.
+LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it must be. `invariant` 0 is the file itself."""
+
+    invariant: int
+    text: str
+
+    def __str__(self) -> str:
+        """`I4: …`."""
+        return f"I{self.invariant}: {self.text}" if self.invariant else self.text
+
+
+def check_journal(path: Path) -> list[Finding]:
+    """Everything that is wrong with the journal at `path`; empty if nothing. Changes nothing."""
+    if not path.exists():
+        return [Finding(0, f"there is no journal at {path}")]
+    try:
+        db = connect(path, readonly=True)
+    except sqlite3.Error as error:
+        return [Finding(0, f"{path} can't be opened: {error}")]
+    try:
+        findings = list(_file(db))
+        if not findings:
+            for invariant, check in _CHECKS:
+                findings += [Finding(invariant, text) for text in _bounded(check(db))]
+    except sqlite3.DatabaseError as error:
+        findings = [Finding(0, f"{path} can't be read: {error}")]
+    finally:
+        db.close()
+    return findings
+
+
+def _bounded(texts: Iterator[str]) -> Iterator[str]:
+    more = 0
+    for number, text in enumerate(texts):
+        if number < LISTED:
+            yield text
+        else:
+            more += 1
+    if more:
+        yield f"… and {more} more of the same"
+
+
+def _file(db: sqlite3.Connection) -> Iterator[Finding]:
+    for (text,) in db.execute("pragma integrity_check(20)"):
+        if text != "ok":
+            yield Finding(0, f"the file is damaged: {text}")
+    version = db.execute("pragma user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        yield Finding(0, f"the schema is version {version}, this program's is {SCHEMA_VERSION}")
+        return
+    fresh = connect_memory()
+    try:
+        for name, sql in _schema(fresh).items():
+            if _schema(db).get(name) != sql:
+                yield Finding(0, f"{name} is not as schema.sql has it")
+    finally:
+        fresh.close()
+    for table, row, parent, _ in db.execute("pragma foreign_key_check"):
+        yield Finding(0, f"row {row} of {table} refers to a row of {parent} that is not there")
+
+
+def _schema(db: sqlite3.Connection) -> dict[str, str]:
+    return dict(db.execute("select name, sql from sqlite_schema where sql is not null"))
+
+
+def _i2_alarms_have_their_events(db: sqlite3.Connection) -> Iterator[str]:
+    for (alarm,) in db.execute(
+        "select id from alarm where raised_ms >= coalesce((select min(recorded_ms) from event), 0)"
+        " and not exists (select 1 from event where event.alarm_id = alarm.id)"
+    ):
+        yield f"alarm {alarm} has no event"
+    for alarm, event in db.execute(
+        "select alarm_id, event_id from event where alarm_id is not null and alarm_id not in (select id from alarm)"
+    ):
+        yield f"event {event} is of alarm {alarm}, which is not there"
+
+
+def _i3_few_messages_are_remembered(db: sqlite3.Connection) -> Iterator[str]:
+    for account, count in db.execute("select account, count(*) from message group by account"):
+        if count > REPETITIONS_KEPT:
+            yield f"{count} messages of account {account} are remembered, {REPETITIONS_KEPT} are allowed"
+
+
+def _i4_sequences_have_no_gap(db: sqlite3.Connection) -> Iterator[str]:
+    for stream, last, low, high, count in db.execute(
+        "select s.stream, s.last_sequence, min(d.sequence), max(d.sequence), count(d.sequence)"
+        " from stream s left join delivery d on d.stream_id = s.id group by s.id"
+    ):
+        if (high or 0) != last and not (count == 0 and last > 0):
+            yield f"stream {stream} was numbered to {last}, its outbox ends at {high}"
+        elif count and high - low + 1 != count:
+            yield f"stream {stream} has {count} rows from {low} to {high}: {high - low + 1 - count} are missing"
+
+
+def _i4_every_event_is_in_the_outbox(db: sqlite3.Connection) -> Iterator[str]:
+    for (event,) in db.execute(
+        "select event_id from event where id not in (select event from delivery)"
+        " and exists (select 1 from stream where started_ms <= event.recorded_ms)"
+    ):
+        yield f"event {event} was never put into an outbox"
+
+
+def _i5_alarms_are_consistent(db: sqlite3.Connection) -> Iterator[str]:
+    for subject, kind, count in db.execute(
+        "select subject, kind, count(*) from alarm where closed_ms is null group by subject, kind having count(*) > 1"
+    ):
+        yield f"{count} alarms of {subject}, {kind}, are open at once"
+    for (alarm,) in db.execute(
+        "select id from alarm where closed_ms is not null"
+        " and (returned_ms is null or acknowledged_ms is null or closed_by is null)"
+    ):
+        yield f"alarm {alarm} is closed without acknowledgement, return or a person"
+    for alarm, severity in db.execute(
+        "select id, severity from alarm where closed_ms is not null and verdict is null"
+        " and severity in ('critical', 'high') and closed_by <> 'gateway'"
+    ):
+        yield f"alarm {alarm} ({severity}) is closed without a verdict"
+
+
+def _i7_open_urgent_alarms_hold(db: sqlite3.Connection) -> Iterator[str]:
+    for (alarm,) in db.execute(
+        "select id from alarm where closed_ms is null and severity in ('critical', 'high')"
+        " and json_array_length(source, '$.cameras') > 0"
+        " and not exists (select 1 from hold where hold.alarm_id = alarm.id and hold.expires_ms is null)"
+    ):
+        yield f"alarm {alarm} is open, has cameras, and holds no footage"
+
+
+def _i12_bytes_are_whole(db: sqlite3.Connection) -> Iterator[str]:
+    for event_id, body in db.execute("select event_id, body from event"):
+        try:
+            read = json.loads(envelope(body, "s", 1))
+        except ValueError as error:
+            yield f"event {event_id} is not JSON: {error}"
+        else:
+            if read["id"] != event_id:
+                yield f"event {event_id} says that its id is {read['id']}"
+
+
+_CHECKS: tuple[tuple[int, Callable[[sqlite3.Connection], Iterator[str]]], ...] = (
+    (2, _i2_alarms_have_their_events),
+    (3, _i3_few_messages_are_remembered),
+    (4, _i4_sequences_have_no_gap),
+    (4, _i4_every_event_is_in_the_outbox),
+    (5, _i5_alarms_are_consistent),
+    (7, _i7_open_urgent_alarms_hold),
+    (12, _i12_bytes_are_whole),
+)
