@@ -45,11 +45,15 @@ class Mirror:
 def accounts_of(db: sqlite3.Connection) -> list[Account]:
     """All console accounts."""
     return [
-        Account(name=name, display=display, hash=digest, role=role, disabled=bool(disabled))
-        for name, display, digest, role, disabled in db.execute(
-            "select name, display, hash, role, disabled from account order by name"
-        )
+        account_of(row)
+        for row in db.execute("select name, display, hash, role, disabled from account order by name")
     ]
+
+
+def account_of(row: tuple[str, str, str, str, int]) -> Account:
+    """An account from a row (name, display, hash, role, disabled)."""
+    name, display, digest, role, disabled = row
+    return Account(name=name, display=display, hash=digest, role=role, disabled=bool(disabled))
 
 
 def heads_of(db: sqlite3.Connection) -> dict[str, StreamHead]:

@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from gateway.clock import from_ms, to_ms
-from gateway.store.mirror import accounts_of
+from gateway.model import Durability
+from gateway.store.accounts import put_account_row
+from gateway.store.mirror import account_of, accounts_of
 from gateway.store.outbox import Outbox
 from gateway.store.rows import AccessRow, Account, Session
 from gateway.store.transaction import Transaction
@@ -17,24 +19,19 @@ class People(Outbox):
         """Add an account or change it; a disabled or changed one loses its sessions."""
 
         def work(tx: Transaction) -> dict[str, Account]:
-            tx.db.execute(
-                "insert into account (name, display, hash, role, disabled, created_ms) values (?,?,?,?,?,?)"
-                " on conflict (name) do update set display = excluded.display, hash = excluded.hash,"
-                " role = excluded.role, disabled = excluded.disabled",
-                (
-                    account.name,
-                    account.display,
-                    account.hash,
-                    account.role,
-                    int(account.disabled),
-                    to_ms(tx.now),
-                ),
-            )
-            tx.db.execute("delete from session where account = ?", (account.name,))
+            put_account_row(tx.db, account, to_ms(tx.now))
             return {kept.name: kept for kept in accounts_of(tx.db)}
 
         self._mirror.accounts = await self._write(work)
         self._side_dirty.set()
+
+    async def follow_accounts(self) -> None:
+        """See what `users` wrote beside the daemon."""
+        rows = await self._rows("select name, display, hash, role, disabled from account order by name")
+        accounts = {row[0]: account_of(row) for row in rows}
+        if accounts != self._mirror.accounts and self._disk.durability is Durability.DISK:
+            self._mirror.accounts = accounts
+            self._side_dirty.set()
 
     def account(self, name: str) -> Account | None:
         """An account by name."""

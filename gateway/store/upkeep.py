@@ -1,6 +1,7 @@
 """The journal looks after itself: it tells of its own disk, proves that it is written, and forgets what is old."""
 
 import asyncio
+import contextlib
 from datetime import datetime, timedelta
 
 from gateway.clock import to_ms
@@ -8,6 +9,9 @@ from gateway.errors import JournalUnwritable
 from gateway.model import GATEWAY, Durability, EventType, Kind
 from gateway.store.people import People
 from gateway.store.transaction import Transaction
+
+#: How soon the console knows what `users` wrote.
+ACCOUNTS_INTERVAL_S = 2.0
 
 #: Rows that one round of upkeep deletes at most, so that no transaction is long.
 PRUNE_LIMIT = 1000
@@ -19,7 +23,16 @@ class Upkeep(People):
     def _begin_upkeep(self) -> None:
         if self._disk.reason:
             self.disk_changed.set()
-        self._tasks.append(asyncio.create_task(self._tell_of_disk(), name="journal-tell-of-disk"))
+        self._tasks += [
+            asyncio.create_task(self._tell_of_disk(), name="journal-tell-of-disk"),
+            asyncio.create_task(self._watch_accounts(), name="journal-accounts"),
+        ]
+
+    async def _watch_accounts(self) -> None:
+        while True:
+            await self._clock.sleep(ACCOUNTS_INTERVAL_S)
+            with contextlib.suppress(JournalUnwritable):  # the disk's own alarm tells of it
+                await self.follow_accounts()
 
     async def _tell_of_disk(self) -> None:
         """A failing disk is an alarm and an event `degraded`; its return is told too."""

@@ -1,0 +1,70 @@
+"""What the commands say, in Chinese and in English by LANG; a test holds both complete."""
+
+import os
+from typing import Literal
+
+Language = Literal["zh", "en"]
+
+_WORDS: dict[str, dict[Language, str]] = {
+    "check-ok": {"zh": "{path}：可以使用", "en": "{path}: can be used"},
+    "check-bad": {
+        "zh": "{path}：有 {count} 处问题，尚不能使用",
+        "en": "{path}: {count} problems, can't be used yet",
+    },
+    "check-summary": {
+        "zh": "{zones} 个区域，{devices} 台设备，{points} 个报警点，{cameras} 路摄像机，{uplinks} 个上级平台",
+        "en": "{zones} zones, {devices} devices, {points} points, {cameras} cameras, {uplinks} destinations",
+    },
+    "check-no-uplink": {
+        "zh": "注意：没有 [[uplink]]，报警不会上报任何平台",
+        "en": "note: there is no [[uplink]]: no platform will hear of an alarm",
+    },
+    "check-no-camera": {
+        "zh": "注意：报警点 {point} 没有摄像机可看，报警时不会留存录像",
+        "en": "note: no camera sees point {point}: its alarms will hold no footage",
+    },
+    "site-refused": {
+        "zh": "站点文件不能使用，网关没有启动；先运行 campus-gateway check {path}",
+        "en": "the site file can't be used and the gateway did not start; run campus-gateway check {path}",
+    },
+    "site-last-good": {
+        "zh": "站点文件有错，改用上一份正确的文件继续运行：{path}",
+        "en": "the site file is bad: going on with the last good one, {path}",
+    },
+    "already-running": {
+        "zh": "{path} 已被另一个网关进程使用；先停止它",
+        "en": "another gateway is using {path}; stop it first",
+    },
+    "fsck-clean": {"zh": "没有发现问题", "en": "nothing is wrong"},
+    "fsck-found": {"zh": "发现 {count} 处问题", "en": "{count} findings"},
+    "fsck-repaired": {"zh": "已修复：{text}", "en": "repaired: {text}"},
+    "user-added": {"zh": "已添加账号 {name}", "en": "account {name} was added"},
+    "user-changed": {"zh": "账号 {name} 的密码已更改", "en": "the password of {name} was changed"},
+    "user-disabled": {"zh": "账号 {name} 已停用", "en": "account {name} was disabled"},
+    "user-unknown": {
+        "zh": "没有账号 {name}；用 users … list 查看",
+        "en": "there is no account {name}; see users … list",
+    },
+    "user-exists": {
+        "zh": "账号 {name} 已存在；用 users … passwd 更改密码",
+        "en": "account {name} exists; use users … passwd to change its password",
+    },
+    "user-none": {"zh": "还没有账号", "en": "there are no accounts yet"},
+    "user-disabled-mark": {"zh": "已停用", "en": "disabled"},
+    "password": {"zh": "密码：", "en": "Password: "},
+    "password-again": {"zh": "再次输入：", "en": "Again: "},
+    "password-differs": {"zh": "两次输入不同", "en": "the two differ"},
+}
+
+
+def language() -> Language:
+    """The language of the environment; English unless it asks for Chinese."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
+
+
+def say(key: str, **values: object) -> str:
+    """A sentence in the language of the environment."""
+    return _WORDS[key][language()].format(**values)
