@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from gateway.clock import Clock
+from gateway.clock import Clock, from_ms
 from gateway.errors import JournalUnwritable
 from gateway.model import Alarm, ClockState, DevicePresence, Durability
 from gateway.policy.holds import HoldRules
@@ -39,12 +39,16 @@ _CLOSE_LIMIT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class JournalStatus:
-    """How the journal does: where it is kept, why if not on its disk, and how often the daemon has started."""
+    """How the journal does: where it is kept, why if not on its disk, and how often the daemon has started.
+
+    `newest` is the latest stamp from before this start: a clock behind it is wrong.
+    """
 
     durability: Durability
     reason: str
     boot: int
     ballast: bool
+    newest: datetime | None
 
 
 class JournalCore:
@@ -109,7 +113,8 @@ class JournalCore:
     def status(self) -> JournalStatus:
         """Where the journal is kept just now."""
         disk = self._disk
-        return JournalStatus(disk.durability, disk.reason, disk.boot, disk.ballast.present)
+        newest = from_ms(disk.newest_ms) if disk.newest_ms else None
+        return JournalStatus(disk.durability, disk.reason, disk.boot, disk.ballast.present, newest)
 
     def head(self, destination: str) -> StreamHead:
         """A destination's current stream. Raises KeyError for a destination the site file does not name."""

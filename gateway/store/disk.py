@@ -65,6 +65,7 @@ class JournalDisk:
         self.reason = ""
         self.origin = ""
         self.boot = 0
+        self.newest_ms = 0  # the latest stamp from before this start: a clock behind it is wrong
         self.ballast = ballast
         self._side_path = side_path
         self._mirror = mirror
@@ -81,7 +82,11 @@ class JournalDisk:
         try:
             db = self._open_or_salvage()
             db.execute("update journal set boot = boot + 1")
-            self.boot = int(db.execute("select boot from journal").fetchone()[0])
+            boot, heartbeat, event = db.execute(
+                "select boot, heartbeat_ms, (select max(recorded_ms) from event) from journal"
+            ).fetchone()
+            self.boot = int(boot)
+            self.newest_ms = max(int(heartbeat), int(event or 0))
         except (sqlite3.Error, OSError) as error:
             self._seed_mirror()
             return self._to_memory(str(error))

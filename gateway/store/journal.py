@@ -101,11 +101,11 @@ class Journal(Upkeep):
         )
 
     async def record_gap(self, camera: str, cause: str, start: datetime, end: datetime) -> None:
-        """Footage of the past that is no more (given up, lost); the gap that lasts now is another matter."""
+        """Time of a camera's past that there is no footage of any more; the gap that lasts now is another matter."""
         await self._write(
             lambda tx: tx.db.execute(
                 "insert into gap (camera, from_ms, to_ms, cause) values (?,?,?,?)",
-                (camera, to_ms(start), to_ms(end), cause),
+                (camera, to_ms(start), max(to_ms(start), to_ms(end)), cause),
             )
         )
 

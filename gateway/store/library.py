@@ -55,20 +55,13 @@ class Library:
 
     # ---- life
 
-    async def open(self, *, stamp: str) -> bool:
-        """Open or create; True if it is fresh, so that the shelf has to be adopted.
+    async def open(self, *, stamp: str) -> None:
+        """Open or create, anew if it is open; the shelf's orphans have to be adopted then.
 
         A damaged library, or one of another version, is set aside as `library.damaged-{stamp}.db`.
         """
         await self.close()
-        fresh = False
-
-        def begin() -> sqlite3.Connection:
-            nonlocal fresh
-            db, fresh = _open_sound(self.path, stamp)
-            return db
-
-        writer = Writer(begin, recover=self._reopen, name="library")
+        writer = Writer(lambda: _open_sound(self.path, stamp), recover=self._reopen, name="library")
         try:
             await writer.start()
         except (sqlite3.Error, OSError) as error:
@@ -78,7 +71,6 @@ class Library:
         self.identity = (await self._read(lambda db: db.execute("select identity from library").fetchone()))[
             0
         ]
-        return fresh
 
     async def close(self) -> None:
         """Commit what waits and let go of the file."""
@@ -268,8 +260,8 @@ class Library:
         return fresh
 
 
-def _open_sound(path: Path, stamp: str) -> tuple[sqlite3.Connection, bool]:
-    """The library, or a fresh one in the place of a damaged one; whether it is fresh."""
+def _open_sound(path: Path, stamp: str) -> sqlite3.Connection:
+    """The library, or a fresh one in the place of a damaged one."""
     try:
         return open_database(path)
     except sqlite3.Error as error:

@@ -46,8 +46,8 @@ class Total:
     bytes: int
 
 
-def open_database(path: Path) -> tuple[sqlite3.Connection, bool]:
-    """Open or create; whether it was created. Raises OSError, sqlite3.Error, Damaged for another version's file."""
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open or create. Raises OSError, sqlite3.Error, Damaged for another version's file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     db = connect(path)
     try:
@@ -61,7 +61,7 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, bool]:
     except sqlite3.Error:
         db.close()
         raise
-    return db, version == 0
+    return db
 
 
 def set_aside(path: Path, stamp: str) -> None:

@@ -13,9 +13,12 @@ from gateway.wire import envelope
 #: Rows that one `reopen` may make wait again.
 REOPEN_LIMIT = 100_000
 
-_COLUMNS = (
-    "select s.stream, d.sequence, d.lane, e.event_id, e.type, e.body, e.recorded_ms from delivery d"
-    " join stream s on s.id = d.stream_id join event e on e.id = d.event"
+#: By stream, from `?4` on in stream `?3`, along the index of what waits: what is confirmed costs nothing.
+_WAITING = (
+    "select s.stream, d.sequence, d.lane, e.event_id, e.type, e.body, e.recorded_ms from stream s"
+    " cross join delivery d indexed by delivery_waiting on d.stream_id = s.id and d.lane = ?2"
+    " and d.confirmed_ms is null and d.sequence > iif(s.stream = ?3, ?4, 0)"
+    " join event e on e.id = d.event"
 )
 
 
@@ -27,22 +30,21 @@ class Outbox(Intake):
     ) -> list[Delivery]:
         """Unconfirmed rows of a lane, by age of their stream and by sequence, `after` (stream, sequence) exclusive."""
         rows = await self._rows(
-            f"{_COLUMNS} where d.confirmed_ms is null and d.lane = ?2"  # noqa: S608 - our own column list
-            " and d.stream_id in (select id from stream where destination = ?1)"
-            " and (d.stream_id, d.sequence) > (coalesce((select id from stream where stream = ?3), 0), ?4)"
-            " order by d.stream_id, d.sequence limit ?5",
+            f"{_WAITING} where s.destination = ?1 and s.id >= coalesce((select id from stream where stream = ?3), 0)"  # noqa: S608 - our own text
+            " order by s.id, d.sequence limit ?5",
             (destination, lane, after[0] if after else "", after[1] if after else 0, limit),
         )
         return [_delivery(row) for row in rows]
 
     async def backlog(self, destination: str) -> Backlog:
         """How many rows a destination has not confirmed, and since when the oldest waits."""
-        ((rows, oldest),) = await self._rows(
-            "select count(*), min(e.recorded_ms) from delivery d join event e on e.id = d.event"
-            " where d.confirmed_ms is null and d.stream_id in (select id from stream where destination = ?)",
+        ((rows,),) = await self._rows(
+            "select count(*) from stream s cross join delivery d indexed by delivery_waiting"
+            " on d.stream_id = s.id and d.confirmed_ms is null where s.destination = ?",
             (destination,),
         )
-        return Backlog(rows, None if oldest is None else from_ms(oldest))
+        firsts = [await self.waiting(destination, lane, limit=1) for lane in (1, 3)]
+        return Backlog(rows, min((row.recorded_at for first in firsts for row in first), default=None))
 
     async def confirm(self, destination: str, confirmed: Sequence[tuple[str, int, int]]) -> int:
         """Take rows off the waiting list: ranges (stream, first, last), inclusive. Returns how many were waiting."""

@@ -1,0 +1,122 @@
+"""The daemon: opens the journal, runs the services, and stops them in order."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from gateway import __version__
+from gateway.clock import Clock
+from gateway.driver import DriverSpec
+from gateway.errors import GatewayError
+from gateway.health.clockwatch import ClockWatch
+from gateway.health.notify import Notifier
+from gateway.health.tracer import MetricsTracer
+from gateway.keep import AGAIN_S, INTAKE_AGAIN_S, Keep
+from gateway.model import GATEWAY, EventType, Kind
+from gateway.services import Basis, Services, Started
+from gateway.site import Site
+from gateway.store import Journal
+from gateway.tracefile import TraceFile, Tracers
+
+logger = logging.getLogger(__name__)
+
+
+class AlreadyRunning(GatewayError):  # noqa: N818 - says what is the case
+    """Another daemon has this state directory: stop it first."""
+
+
+class Daemon:
+    """One gateway. `problem` is what is wrong with the site file that was named, if it runs on the last good one."""
+
+    def __init__(
+        self,
+        site: Site,
+        drivers: Mapping[str, DriverSpec],
+        clock: Clock,
+        *,
+        problem: str = "",
+        trace: Path | None = None,
+    ) -> None:
+        latencies = MetricsTracer(uplink.name for uplink in site.uplinks)
+        trace_file = TraceFile(trace, clock) if trace else None
+        self._problem = problem
+        self._basis = Basis(
+            site=site,
+            drivers=drivers,
+            clock=clock,
+            clock_watch=ClockWatch(site.site.clock, clock),
+            latencies=latencies,
+            tracer=Tracers(latencies, *([trace_file] if trace_file else [])),
+            trace_file=trace_file,
+            notifier=Notifier.from_environment(),
+        )
+
+    async def run(self, stop: asyncio.Event, started: Callable[[Started], None] = lambda _: None) -> None:
+        """Serve until `stop` is set. Raises AlreadyRunning."""
+        basis = self._basis
+        with _lock(basis.site.site.state_dir):
+            journal = await Journal.open(
+                basis.site, clock=basis.clock, tracer=basis.tracer, clock_state=basis.clock_watch.state
+            )
+            basis.clock_watch.not_before(journal.status.newest)
+            try:
+                await self._begin(journal)
+                await self._serve(journal, stop, started)
+            finally:
+                basis.notifier.stopping()
+                await journal.close()
+
+    async def _begin(self, journal: Journal) -> None:
+        """What the journal hears at every start."""
+        boot = journal.status.boot
+        await journal.emit(EventType.GATEWAY_STARTED, GATEWAY, {"boot": boot, "version": __version__})
+        if withdrawn := await journal.withdraw_missing():
+            logger.info(
+                "%d open alarms are of points no longer in the site file: they count as returned", withdrawn
+            )
+        if self._problem:
+            await journal.raise_own(Kind.SITE_FILE, GATEWAY, self._problem[:2000])
+        else:
+            await journal.return_own(Kind.SITE_FILE, GATEWAY)
+
+    async def _serve(self, journal: Journal, stop: asyncio.Event, started: Callable[[Started], None]) -> None:
+        keep = Keep(journal, self._basis.clock)
+        tasks = [
+            asyncio.create_task(
+                keep.run(name, service, again_s=INTAKE_AGAIN_S if name == "supervisor" else AGAIN_S),
+                name=name,
+            )
+            for name, service in Services(self._basis, journal, started).all().items()
+        ]
+        try:
+            await stop.wait()
+            logger.info("stopping")
+        finally:
+            # Devices first, so that nothing new is taken in; the journal is closed last of all, by `run`.
+            for task in tasks:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _lock(state_dir: Path) -> Iterator[None]:
+    """One daemon for a state directory. A disk that does not even take a lock file does not stop us."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        logger.warning("no lock file can be made in %s: %s", state_dir, error)
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(f"another gateway is using {state_dir}; stop it first") from error
+        yield
+    finally:
+        os.close(descriptor)

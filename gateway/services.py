@@ -1,0 +1,247 @@
+"""Every service of a running daemon: how each is built, and what they see of each other."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from gateway.clock import Clock
+from gateway.console.server import Console
+from gateway.console.views import ConsoleDeps, HealthProblem, LinkState
+from gateway.driver import DriverSpec
+from gateway.errors import JournalUnwritable
+from gateway.escalation import Escalation
+from gateway.health.clockwatch import ClockNews, ClockWatch
+from gateway.health.listener import MetricsListener
+from gateway.health.metrics import Metrics
+from gateway.health.notify import Notifier
+from gateway.health.sources import Sources
+from gateway.health.tracer import MetricsTracer
+from gateway.health.watchdog import Stalls, Watchdog
+from gateway.keep import Service
+from gateway.model import ClockState, Durability
+from gateway.policy.coverage import Coverage
+from gateway.recording.cameras import CameraStats
+from gateway.recording.coverage import coverage_of
+from gateway.recording.service import RecordingService
+from gateway.site import Site
+from gateway.store import Journal
+from gateway.supervisor import ConnectionStats, Supervisor
+from gateway.trace import Tracer
+from gateway.tracefile import TraceFile
+from gateway.uplink import Uplink
+
+#: Upkeep of the journal, and measured values to the destinations; seconds.
+_PRUNE_S = 3600.0
+_READINGS_S = 10.0
+
+#: Footage that is being written has no row yet.
+_UNFINISHED = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Told once the console listens."""
+
+    console: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What every service is built upon."""
+
+    site: Site
+    drivers: Mapping[str, DriverSpec]
+    clock: Clock
+    clock_watch: ClockWatch
+    latencies: MetricsTracer
+    tracer: Tracer
+    trace_file: TraceFile | None
+    notifier: Notifier
+
+
+class Services:
+    """Every service of a running daemon, and what they see of each other through small views."""
+
+    def __init__(self, basis: Basis, journal: Journal, started: Callable[[Started], None]) -> None:
+        self._site = basis.site
+        self._drivers = basis.drivers
+        self._clock = basis.clock
+        self._clock_watch = basis.clock_watch
+        self._latencies = basis.latencies
+        self._tracer = basis.tracer
+        self._trace_file = basis.trace_file
+        self._notifier = basis.notifier
+        self._journal = journal
+        self._started = started
+        self._supervisor: Supervisor | None = None
+        self._recording: RecordingService | None = None
+        self._uplinks: dict[str, Uplink] = {}
+        self._watchdog = Watchdog(journal, [Stalls(self.progress, self._clock)], self._clock, self._notifier)
+
+    def all(self) -> dict[str, Service]:
+        """By name, in the order of their stop: devices first."""
+        services: dict[str, Service] = {"supervisor": self._supervise, "escalation": self._escalate}
+        if self._site.cameras:
+            services["recording"] = self._record
+        services |= {
+            "console": self._serve_console,
+            "clock": self._watch_clock,
+            "metrics": self._serve_metrics,
+            "readings": self._pass_readings,
+            "upkeep": self._prune,
+            "watchdog": self._watchdog.run,
+        }
+        for number, settings in enumerate(self._site.uplinks):
+            services[f"uplink {settings.name}"] = lambda number=number: self._deliver(number)  # type: ignore[misc]
+        if self._trace_file is not None:
+            services["trace"] = self._trace_file.run
+        return services
+
+    # ---- the services, each built anew at each start
+
+    async def _supervise(self) -> None:
+        self._supervisor = Supervisor(
+            self._site.connections,
+            self._drivers,
+            self._journal,
+            self._clock,
+            random.Random(),  # noqa: S311 - spreads retries
+        )
+        await self._supervisor.run()
+        await asyncio.Event().wait()  # a site without alarm devices
+
+    async def _escalate(self) -> None:
+        await Escalation(self._journal, self._site.escalation, self._clock).run()
+
+    async def _record(self) -> None:
+        self._recording = RecordingService(self._site, self._journal, self._clock, self._clock_watch.state)
+        await self._recording.run()
+
+    async def _deliver(self, number: int) -> None:
+        settings = self._site.uplinks[number]
+        uplink = Uplink(
+            settings,
+            self._site,
+            self._journal,
+            self._clock,
+            self._tracer,
+            clock_state=self._clock_watch.state,
+            reasons=self._degraded,
+        )
+        self._uplinks[settings.name] = uplink
+        await uplink.run()
+
+    async def _serve_console(self) -> None:
+        console = Console(
+            ConsoleDeps(
+                journal=self._journal,
+                site=self._site,
+                clock=self._clock,
+                clock_state=self._clock_watch.state,
+                uplink=self,
+                health=self,
+                coverage=self if self._site.cameras else None,
+            )
+        )
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(console.serve())
+            address = await console.listening()
+            self._started(Started(address))
+            self._notifier.ready(f"console at {address[0]} port {address[1]}")
+            await serving
+
+    async def _watch_clock(self) -> None:
+        await self._clock_watch.run(ClockNews(self._journal))
+
+    async def _serve_metrics(self) -> None:
+        metrics = Metrics(
+            Sources(
+                site=self._site,
+                journal=self._journal,
+                clock=self._clock,
+                tracer=self._latencies,
+                clock_state=self._clock_watch.state,
+                problems=self._watchdog.problems,
+                connections=self,
+                links=self,
+                recording=self,
+            )
+        )
+        await MetricsListener(self._site.metrics, metrics.page, CONTENT_TYPE_LATEST, self._clock).run()
+
+    async def _pass_readings(self) -> None:
+        """Measured values that are new since the last round go to every destination."""
+        sent: dict[tuple[str, str], datetime] = {}
+        while True:
+            await self._clock.sleep(_READINGS_S)
+            for reading in self._supervisor.latest_readings() if self._supervisor else ():
+                key = (reading.device, reading.point)
+                if sent.get(key) != reading.at:
+                    sent[key] = reading.at
+                    for uplink in self._uplinks.values():
+                        uplink.reading(reading)
+
+    async def _prune(self) -> None:
+        while True:
+            if self._clock_watch.state() is ClockState.TRUSTED:
+                with contextlib.suppress(JournalUnwritable):  # the journal tells of its own trouble
+                    while await self._journal.prune(self._clock.now()):
+                        await self._clock.sleep(1)
+            await self._clock.sleep(_PRUNE_S)
+
+    # ---- what they see of each other
+
+    def _degraded(self) -> tuple[str, ...]:
+        """The reasons that `state` gives besides those of its own line (CONTRACT, `degraded`)."""
+        status = self._journal.status
+        reasons = [f"journal: {status.reason}"] if status.reason else []
+        if status.durability is Durability.MEMORY:
+            reasons.insert(0, "memory-mode")
+        if self._clock_watch.state() is ClockState.UNTRUSTED:
+            reasons.append("clock untrusted")
+        return tuple(reasons)
+
+    def links(self) -> Sequence[LinkState]:
+        """Every destination's connection, for the console and the metrics."""
+        views = [uplink.view() for uplink in self._uplinks.values()]
+        return [LinkState(name=v.name, connected=v.connected, since=v.since, reason=v.problem) for v in views]
+
+    def problems(self) -> Sequence[HealthProblem]:
+        """Why alarm intake does not work, for the console's health page."""
+        return [HealthProblem(problem.code, problem.message) for problem in self._watchdog.problems()]
+
+    def stats(self) -> Sequence[ConnectionStats]:
+        """The supervisor's figures."""
+        return self._supervisor.stats() if self._supervisor else ()
+
+    def progress(self) -> Mapping[str, float]:
+        """The supervisor's signs of life."""
+        return self._supervisor.progress() if self._supervisor else {}
+
+    @property
+    def readings_dropped(self) -> int:
+        """Values that found no room."""
+        return self._supervisor.readings_dropped if self._supervisor else 0
+
+    def cameras(self) -> Sequence[CameraStats]:
+        """The recording's figures."""
+        return self._recording.stats.cameras if self._recording else ()
+
+    async def coverage(self, camera: str, start: datetime, end: datetime) -> Coverage:
+        """How much of an interval is on the shelf, for the console."""
+        if self._recording is None:
+            raise JournalUnwritable("recording has not started")
+        return await coverage_of(
+            self._recording.library,
+            self._journal,
+            camera,
+            start=start,
+            end=end,
+            now=self._clock.now(),
+            unfinished=timedelta(seconds=self._site.recording.segment_s) + _UNFINISHED,
+        )
