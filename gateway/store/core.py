@@ -259,9 +259,9 @@ class JournalCore:
             return await self._writer.on_thread(lambda db: db.execute(sql, parameters).fetchall())
         try:
             if self._reader is None:
-                self._reader = await aiosqlite.connect(
-                    f"file:{self.path}?mode=ro", uri=True, isolation_level=None
-                )
+                reader = aiosqlite.connect(f"file:{self.path}?mode=ro", uri=True, isolation_level=None)
+                reader._thread.daemon = True  # noqa: SLF001 - a journal that nobody closed must not keep the process alive
+                self._reader = await reader
             return [tuple(row) for row in await self._reader.execute_fetchall(sql, parameters)]
         except sqlite3.Error as error:
             await self._close_reader()
