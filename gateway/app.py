@@ -92,6 +92,8 @@ class Daemon:
             )
             for name, service in Services(self._basis, journal, started).all().items()
         ]
+        # Alarms are taken in from here on; a console whose port is taken must not make the service manager end us.
+        self._basis.notifier.ready("alarm intake has started")
         try:
             await stop.wait()
             logger.info("stopping")

@@ -30,7 +30,14 @@ class JournalUnwritable(GatewayError):  # noqa: N818 - the design's word
 
 
 class ActRefused(GatewayError):  # noqa: N818 - the design's word
-    """A person's or the county's act is not allowed in this state: nothing changed, tell them why."""
+    """A person's or the county's act is not allowed in this state: nothing changed, tell them why.
+
+    `code` names the reason for those who say it in another language (the console's catalogue).
+    """
+
+    def __init__(self, message: str, *, code: str = "refused") -> None:
+        self.code = code
+        super().__init__(message)
 
 
 class NotFound(GatewayError):  # noqa: N818 - the design's word

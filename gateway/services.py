@@ -152,7 +152,6 @@ class Services:
             serving = group.create_task(console.serve())
             address = await console.listening()
             self._started(Started(address))
-            self._notifier.ready(f"console at {address[0]} port {address[1]}")
             await serving
 
     async def _watch_clock(self) -> None:

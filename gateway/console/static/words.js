@@ -1,0 +1,137 @@
+// The page's words in Chinese and English, and which of them to use.
+
+const WORDS = {
+  zh: {
+    title: "安防网关", connecting: "正在连接网关…", signIn: "登录", signOut: "退出", name: "用户名", password: "密码",
+    signInLead: "值班登录", signInNote: "登录后方可查看和处理警情",
+    sessionOver: "登录已失效，现在收不到报警。请立即重新登录。",
+    sessionEnds: "登录将于 {time} 到期，到期后收不到报警，请提前重新登录。", signInAgain: "重新登录",
+    alarms: "警情", devices: "设备", history: "历史", log: "登记", other: "English",
+    waiting: "待确认", handling: "处理中", shelvedGroup: "已旁路",
+    calm: "目前没有警情", calmNote: "系统正在值守，有报警时此处会立即显示",
+    acknowledge: "确认", close: "关闭", shelve: "旁路", unshelve: "取消旁路", details: "详情", silence: "消音", silenced: "已消音",
+    working: "正在提交…", cancel: "取消", done: "完成",
+    stale: "与网关失去联系，画面不是实时的", staleNote: "以下内容停留在 {time}。正在自动重连，请同时查看现场设备。",
+    soundBlocked: "浏览器阻止了声音，报警时听不到响声", soundOn: "启用声音", soundReady: "声音已启用", soundTest: "试听",
+    live: "实时", notLive: "非实时",
+    gatewayOk: "网关正常", gatewayBad: "网关异常", storageOk: "存储正常", storageMemory: "仅存于内存",
+    storageNote: "存储故障：新记录只在内存中，断电会丢失。请通知技术人员。",
+    clockOk: "时钟可信", clockBad: "时钟不可信", up: "已连接", down: "断开", unknownLink: "状态未知",
+    pending: "待发 {n} 条", pendingSince: "最早 {age}", nothingPending: "无积压", platform: "上级平台",
+    drill: "演练", drillNote: "这是演练，不是真实警情", notDurable: "未落盘：仅在内存中，断电会丢失",
+    silentAlarm: "静默报警：不发声，请勿声张，直接核实并联系警方",
+    again: "再次触发 {n} 次", escalated: "已逐级上报 {n} 次", responsible: "负责人", since: "自 {time}", last: "最近一次 {time}",
+    shelvedUntil: "旁路至 {time} · {who} · {reason}", acknowledgedBy: "{who} 于 {time} 确认", closedBy: "{who} 于 {time} 关闭",
+    hintActive: "现场复位后可关闭", hintFault: "故障恢复后可关闭",
+    closeTitle: "关闭警情", closeLead: "核实结论是什么？", noVerdict: "不填写", verdictNeeded: "请选择一个结论",
+    shelveTitle: "旁路", shelveLead: "暂时搁置，到时自动恢复。警情不会消失。", howLong: "时长", reason: "原因", reasonHint: "例如：施工扬尘触发烟感，已安排看守",
+    minutes: { 30: "30 分钟", 60: "1 小时", 240: "4 小时", 480: "8 小时", 1440: "24 小时" },
+    notSent: "没有收到网关的答复，请以画面为准，必要时重试", acknowledgedOk: "已确认并保存", closedOk: "已关闭并保存",
+    shelvedOk: "已旁路并保存", unshelvedOk: "已取消旁路", newAlarm: "新警情",
+    noHistory: "还没有历史警情", older: "更早的记录", loading: "正在读取…", noDevices: "站点文件里没有设备", noLog: "还没有登记",
+    open: "未关闭", points: "点位", camera: "摄像机", duration: "{n} 后确认", logNote: "谁在何时登录、查看或导出了录像",
+    startDrill: "开始演练", drillTitle: "开始演练", drillLead: "所选区域在此期间的报警都标为演练，上级平台不会出警。", everywhere: "全校", zone: "区域", drillStarted: "演练已开始，至 {time}",
+    person: "人员", when: "时间", what: "事项", note: "备注",
+    kinds: {
+      "panic": "一键报警", "duress": "胁迫报警", "fire": "火警", "smoke": "烟雾报警", "heat": "高温报警", "gas": "燃气泄漏",
+      "intrusion": "入侵报警", "door": "门异常", "tamper": "防拆报警", "fault": "故障", "temperature": "温度异常", "humidity": "湿度异常",
+      "device-lost": "设备失联", "bus-lost": "总线失联", "battery": "电池电量低", "clock": "时钟异常", "camera-covered": "摄像机被遮挡",
+      "camera-frozen": "摄像机画面冻结", "camera-moved": "摄像机移位", "retention-risk": "录像保存期限不足", "disk": "存储故障", "certificate": "证书将到期",
+      "unparsed": "无法识别的报文", "site-file": "站点文件错误", "point-untested": "按钮超期未测试", "recording-lost": "录像中断",
+    },
+    subjects: { gateway: "网关", console: "控制台" },
+    severities: { critical: "紧急", high: "重要", medium: "一般", low: "提示" },
+    seen: { no: "未确认", yes: "已确认" },
+    place: { active: "现场仍在报警", back: "现场已恢复", faultActive: "故障仍在", faultBack: "故障已恢复", ready: "可以关闭", closed: "已关闭" },
+    verdicts: { real: "真实", false: "误报", test: "测试", drill: "演练" },
+    verdictNotes: { real: "确有险情", false: "无险情", test: "检测设备", drill: "预定演练" },
+    presences: { online: "在线", offline: "离线", unknown: "未知" },
+    steps: {
+      raised: "报警", repeated: "再次触发", acknowledged: "确认", escalated: "逐级上报", returned: "现场恢复", closed: "关闭", shelved: "旁路", unshelved: "取消旁路",
+    },
+    actions: { "view": "查看录像", "export": "导出录像", "sign-in": "登录", "sign-in-refused": "登录被拒" },
+    ages: { now: "刚刚", s: "{s} 秒", m: "{m} 分 {s} 秒", h: "{h} 小时 {m} 分", d: "{d} 天 {h} 小时", ago: "{age}前" },
+    stop: " · ",
+  },
+  en: {
+    title: "Safety gateway", connecting: "Connecting to the gateway…", signIn: "Sign in", signOut: "Sign out", name: "Name", password: "Password",
+    signInLead: "Guard sign-in", signInNote: "Sign in to see and handle alarms",
+    sessionOver: "Your session has ended: no alarm reaches you now. Sign in again at once.",
+    sessionEnds: "Your session ends at {time}; no alarm reaches you after that. Sign in again before.", signInAgain: "Sign in again",
+    alarms: "Alarms", devices: "Devices", history: "History", log: "Log", other: "中文",
+    waiting: "To acknowledge", handling: "In hand", shelvedGroup: "Shelved",
+    calm: "No alarms", calmNote: "The gateway is on watch; an alarm shows here at once",
+    acknowledge: "Acknowledge", close: "Close", shelve: "Shelve", unshelve: "Unshelve", details: "Details", silence: "Silence", silenced: "Silenced",
+    working: "Saving…", cancel: "Cancel", done: "Done",
+    stale: "Contact with the gateway is lost: this screen is not live", staleNote: "What you see is of {time}. Reconnecting; watch the place itself meanwhile.",
+    soundBlocked: "The browser blocks sound: you would not hear an alarm", soundOn: "Enable sound", soundReady: "Sound is on", soundTest: "Try it",
+    live: "Live", notLive: "Not live",
+    gatewayOk: "Gateway well", gatewayBad: "Gateway not well", storageOk: "Storage well", storageMemory: "In memory only",
+    storageNote: "The disk fails: new records are in memory only, a power cut would lose them. Call a technician.",
+    clockOk: "Clock trusted", clockBad: "Clock not trusted", up: "connected", down: "disconnected", unknownLink: "state unknown",
+    pending: "{n} waiting", pendingSince: "oldest {age}", nothingPending: "nothing waiting", platform: "Platform",
+    drill: "DRILL", drillNote: "This is a drill, not a real alarm", notDurable: "Not on disk: in memory only, a power cut would lose it",
+    silentAlarm: "Silent alarm: no sound. Tell nobody nearby; verify and call the police",
+    again: "pressed again {n} times", escalated: "escalated {n} times", responsible: "Responsible", since: "since {time}", last: "last at {time}",
+    shelvedUntil: "Shelved until {time} · {who} · {reason}", acknowledgedBy: "acknowledged by {who} at {time}", closedBy: "closed by {who} at {time}",
+    hintActive: "Close once it is reset", hintFault: "Close once it is repaired",
+    closeTitle: "Close the alarm", closeLead: "What did you find?", noVerdict: "No verdict", verdictNeeded: "Choose a verdict",
+    shelveTitle: "Shelve", shelveLead: "Set aside for a time; it comes back by itself. The alarm does not vanish.", howLong: "For how long", reason: "Reason", reasonHint: "e.g. building dust sets off the smoke detector; someone keeps watch",
+    minutes: { 30: "30 minutes", 60: "1 hour", 240: "4 hours", 480: "8 hours", 1440: "24 hours" },
+    notSent: "The gateway did not answer: trust the screen, try again if need be", acknowledgedOk: "Acknowledged and saved", closedOk: "Closed and saved",
+    shelvedOk: "Shelved and saved", unshelvedOk: "No longer shelved", newAlarm: "New alarm",
+    noHistory: "No alarms yet", older: "Older", loading: "Loading…", noDevices: "The site file has no devices", noLog: "Nothing yet",
+    open: "open", points: "Points", camera: "Camera", duration: "acknowledged after {n}", logNote: "Who signed in, viewed or exported footage, and when",
+    startDrill: "Start a drill", drillTitle: "Start a drill", drillLead: "Alarms of that zone are marked as drill until it ends; the platform sends nobody.", everywhere: "Whole school", zone: "Zone", drillStarted: "The drill has begun, until {time}",
+    person: "Person", when: "When", what: "What", note: "Note",
+    kinds: {
+      "panic": "Panic button", "duress": "Duress", "fire": "Fire", "smoke": "Smoke", "heat": "Heat", "gas": "Gas leak",
+      "intrusion": "Intrusion", "door": "Door", "tamper": "Tamper", "fault": "Fault", "temperature": "Temperature", "humidity": "Humidity",
+      "device-lost": "Device lost", "bus-lost": "Bus lost", "battery": "Battery low", "clock": "Clock", "camera-covered": "Camera covered",
+      "camera-frozen": "Camera frozen", "camera-moved": "Camera moved", "retention-risk": "Footage kept too short", "disk": "Storage fault", "certificate": "Certificate expiring",
+      "unparsed": "Message not understood", "site-file": "Site file broken", "point-untested": "Button not tested", "recording-lost": "Recording lost",
+    },
+    subjects: { gateway: "Gateway", console: "Console" },
+    severities: { critical: "Critical", high: "High", medium: "Medium", low: "Low" },
+    seen: { no: "Not acknowledged", yes: "Acknowledged" },
+    place: { active: "still in alarm", back: "back to normal", faultActive: "fault present", faultBack: "fault is gone", ready: "can be closed", closed: "closed" },
+    verdicts: { real: "Real", false: "False", test: "Test", drill: "Drill" },
+    verdictNotes: { real: "there was danger", false: "there was none", test: "equipment test", drill: "planned drill" },
+    presences: { online: "online", offline: "offline", unknown: "unknown" },
+    steps: {
+      raised: "Raised", repeated: "Pressed again", acknowledged: "Acknowledged", escalated: "Escalated", returned: "Back to normal", closed: "Closed", shelved: "Shelved", unshelved: "Unshelved",
+    },
+    actions: { "view": "viewed footage", "export": "exported footage", "sign-in": "signed in", "sign-in-refused": "sign-in refused" },
+    ages: { now: "just now", s: "{s} s", m: "{m} min {s} s", h: "{h} h {m} min", d: "{d} d {h} h", ago: "{age} ago" },
+    stop: " · ",
+  },
+};
+
+const KEY = "campus-language";
+
+function chosen() {
+  const asked = new URLSearchParams(location.search).get("lang");
+  const wanted = [asked, localStorage.getItem(KEY), ...navigator.languages];
+  for (const tag of wanted) {
+    if (tag && tag.startsWith("zh")) return "zh";
+    if (tag && tag.startsWith("en")) return "en";
+  }
+  return "zh";
+}
+
+export const language = chosen();
+export const words = WORDS[language];
+
+/** Fill `{name}` places of a text. */
+export function say(text, facts = {}) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(facts[name] ?? ""));
+}
+
+/** Go on in the other language. */
+export function switchLanguage() {
+  const other = language === "zh" ? "en" : "zh";
+  localStorage.setItem(KEY, other);
+  const url = new URL(location.href);
+  url.searchParams.set("lang", other);
+  location.replace(url);
+}

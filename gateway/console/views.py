@@ -1,0 +1,99 @@
+"""What the console asks of the rest of the daemon: small protocols that the composition root wires."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gateway import __version__
+from gateway.clock import Clock
+from gateway.model import ClockState
+from gateway.policy.coverage import Coverage
+from gateway.site import Site
+from gateway.store import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkState:
+    """Whether a destination is in reach just now, since when, and why not."""
+
+    name: str
+    connected: bool
+    since: datetime | None = None
+    reason: str = ""
+
+
+class UplinkView(Protocol):
+    """Implemented by the uplink."""
+
+    def links(self) -> Sequence[LinkState]:
+        """The state of every destination's connection. No I/O, no waiting."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HealthProblem:
+    """One reason why the gateway is not well: a short code and words for a technician."""
+
+    code: str
+    message: str
+
+
+class HealthView(Protocol):
+    """Implemented by the health service."""
+
+    def problems(self) -> Sequence[HealthProblem]:
+        """Why alarm intake does not really work just now; empty if it does. No I/O, no waiting."""
+        ...
+
+
+class CoverageView(Protocol):
+    """Implemented by the recording service."""
+
+    async def coverage(self, camera: str, start: datetime, end: datetime) -> Coverage:
+        """How much of that interval is on the shelf, and why the rest is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the console grants a client at most: bytes, counts, and seconds."""
+
+    body_bytes: int = 64 * 1024
+    connections: int = 128
+    connections_an_address: int = 48
+    request_s: float = 10.0  # for a request to arrive whole
+    answer_s: float = 20.0  # for its answer to begin
+    stall_s: float = 15.0  # for a client that does not read what it is sent
+    stop_s: float = 3.0  # for open answers to end when the console stops
+    streams: int = 24  # event streams at once
+    queued_frames: int = 64  # waiting for one stream; more, and it gets a fresh snapshot instead
+    heartbeat_s: float = 5.0
+    coalesce_s: float = 0.1  # changes that come closer together share a message
+
+
+def _trusted() -> ClockState:
+    return ClockState.TRUSTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleDeps:
+    """Everything the console is given.
+
+    Without an `uplink`, destinations are shown with their backlog but without a connection state; without `coverage`,
+    only the gaps that the journal knows of are told.
+    """
+
+    journal: Journal
+    site: Site
+    clock: Clock
+    health: HealthView
+    clock_state: Callable[[], ClockState] = _trusted
+    uplink: UplinkView | None = None
+    coverage: CoverageView | None = None
+    version: str = __version__
+    limits: Limits = Limits()
+
+    def links(self) -> Sequence[LinkState]:
+        """The connection states that are known."""
+        return self.uplink.links() if self.uplink is not None else ()
