@@ -16,7 +16,6 @@ from gateway.policy.holds import HoldRules, expiry
 from gateway.store import side
 from gateway.store.ballast import Ballast
 from gateway.store.database import (
-    Damaged,
     Moved,
     check_pages,
     connect,
@@ -79,6 +78,7 @@ class JournalDisk:
 
     def open(self) -> sqlite3.Connection:
         """The journal on its disk, salvaged if need be; else in memory. Never raises for a bad disk."""
+        db = None
         try:
             db = self._open_or_salvage()
             db.execute("update journal set boot = boot + 1")
@@ -88,6 +88,8 @@ class JournalDisk:
             self.boot = int(boot)
             self.newest_ms = max(int(heartbeat), int(event or 0))
         except (sqlite3.Error, OSError) as error:
+            if db is not None:
+                db.close()
             self._seed_mirror()
             return self._to_memory(str(error))
         known = self._mirror.heads
@@ -104,8 +106,12 @@ class JournalDisk:
                 raise
             self._salvage(error)
             return self._open_file(check=False)
-        if not existed or db.execute("select count(*) from journal").fetchone()[0] == 0:
-            self._begin(db)
+        try:
+            if not existed or db.execute("select count(*) from journal").fetchone()[0] == 0:
+                self._begin(db)
+        except sqlite3.Error:
+            db.close()
+            raise
         return db
 
     def _open_file(self, *, check: bool) -> sqlite3.Connection:
@@ -249,17 +255,18 @@ class JournalDisk:
 
     def try_return(self, memory: sqlite3.Connection) -> sqlite3.Connection | None:
         """The journal on disk with everything that memory has, or None while the disk still fails."""
+        db = None
         try:
-            try:
-                db = self._open_or_salvage()
-            except Damaged:
-                return None
+            db = self._open_or_salvage()
             db.execute("update journal set heartbeat_ms = ?", (to_ms(self._clock.now()),))
             merge_into_disk(
                 memory, self.path, now_ms=to_ms(self._clock.now()), hold_ends=self._hold_ends(memory)
             )
         except (sqlite3.Error, OSError) as error:
-            logger.info("the journal's disk still fails: %s", error)
+            # Left open, a connection of a read-only disk would keep SQLite read-only when the disk is not any more.
+            if db is not None:
+                db.close()
+            logger.debug("the journal's disk still fails: %s", error)
             return None
         memory.close()
         self.durability = Durability.DISK
