@@ -1,1 +1,7 @@
 """One folder a protocol; the registry of drivers."""
+
+from drivers import modbus
+from gateway.driver import DriverSpec
+
+#: Every driver by the name that the site file gives in `driver`. A new one is added here.
+DRIVERS: dict[str, DriverSpec] = {spec.name: spec for spec in (modbus.SPEC,)}

@@ -104,7 +104,9 @@ class DriverSpec:
     `bus`, `device` and `point` check the driver's own keys in `[[bus]]`, `[[device]]` and `[[device.point]]`
     (all with `extra="forbid"`). `reports_state` is whether present state is asked for on connect.
     `notices_loss_within_s` is how soon, at most, a half-open connection is noticed with default settings.
-    `advice` gives the warnings and figures that `check` prints for a connection (bus budget, unsupervised wires).
+    `problems` finds what contradicts itself across tables (two devices with one address, an alarm without a threshold):
+    errors of the site file, each naming device or point. `advice` gives the warnings and figures that `check` prints
+    for a connection (bus budget, unsupervised wires).
     """
 
     name: str
@@ -115,3 +117,4 @@ class DriverSpec:
     reports_state: bool
     notices_loss_within_s: float
     advice: Callable[[Connection[BaseModel, BaseModel, BaseModel]], list[str]]
+    problems: Callable[[Connection[BaseModel, BaseModel, BaseModel]], list[str]] = lambda _: []

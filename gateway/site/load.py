@@ -169,6 +169,7 @@ class _Loader:
             known = {*self._drivers, *(() if shared else CAMERA_DRIVERS)}
             self._problem(f"{where}.driver", f"there is no driver {name!r}; {_choices('drivers', known)}")
             return
+        known_problems = len(self._problems)
         own = dict(head.model_extra or {})
         bus_keys = own if shared else {k: own.pop(k) for k in list(own) if k in spec.bus.model_fields}
         settings = self._validate(spec.bus, bus_keys, where)
@@ -194,9 +195,13 @@ class _Loader:
                     )
                 )
         if settings is not None:
-            yield Connection(
+            connection = Connection(
                 id=head.id, driver=name, shared=shared, settings=settings, devices=tuple(devices)
             )
+            if len(self._problems) == known_problems:  # else it is not all there
+                for problem in spec.problems(connection):
+                    self._problem(where, problem)
+            yield connection
 
     def _cameras(self, file: SiteFile) -> Iterator[Camera]:
         for index, device in enumerate(file.device, 1):

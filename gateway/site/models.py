@@ -134,6 +134,7 @@ class RecordingSettings(Table):
     max_gb: float | None = Field(default=None, gt=0)
     min_free_gb: float = Field(default=2.0, ge=0)
     stall_s: float = Field(default=10, ge=1, le=120)
+    lost_after_s: float = Field(default=30, ge=1, le=3600)
 
 
 class RetentionSettings(Table):
