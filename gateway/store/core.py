@@ -1,4 +1,4 @@
-"""What all parts of the journal share: its writer, its readers, its mirror, and the way back from memory mode."""
+"""What all parts of the journal share: its writer, its readers, its mirror."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,11 @@ from gateway.site import Directory, Site
 from gateway.store import side
 from gateway.store.ballast import Ballast
 from gateway.store.disk import JournalDisk
+from gateway.store.effects import Effects, Ids
 from gateway.store.feed import Change, Feed, Subscription
 from gateway.store.mirror import Mirror
 from gateway.store.rows import StreamHead
-from gateway.store.transaction import Effects, Ids, Transaction
+from gateway.store.transaction import Transaction
 from gateway.store.writer import Writer
 from gateway.trace import Stage, Tracer
 from gateway.wire import Quality, uuid7
@@ -30,9 +31,6 @@ from gateway.wire import Quality, uuid7
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-#: The side copy is written at most so often.
-SIDE_COPY_INTERVAL_S = 1.0
 
 _CLOSE_LIMIT_S = 10.0
 
@@ -132,10 +130,6 @@ class JournalCore:
         self._drain_pending()
         for destination in self._destinations:
             await self._prove_stream(destination)
-        self._tasks = [
-            asyncio.create_task(self._keep_side_copy(), name="journal-side-copy"),
-            asyncio.create_task(self._return_to_disk(), name="journal-return"),
-        ]
 
     def _make_places(self) -> None:
         with contextlib.suppress(OSError):  # the writer finds out and says so
@@ -272,14 +266,7 @@ class JournalCore:
         if reader is not None:
             await reader.close()
 
-    # ---- the side copy, and the way back from memory mode
-
-    async def _keep_side_copy(self) -> None:
-        while True:
-            await self._side_dirty.wait()
-            self._side_dirty.clear()
-            await self._save_side_copy()
-            await self._clock.sleep(SIDE_COPY_INTERVAL_S)
+    # ---- the side copy
 
     async def _save_side_copy(self) -> None:
         data = side.encode(self._mirror)
@@ -287,18 +274,3 @@ class JournalCore:
             await self._loop.run_in_executor(None, side.write, self._side_path, data)
         except OSError as error:
             logger.warning("the side copy %s can't be written: %s", self._side_path, error)
-
-    async def _return_to_disk(self) -> None:
-        while True:
-            await self._clock.sleep(self._site.journal.retry_disk_s)
-            if self._disk.durability is Durability.MEMORY:
-                await self._close_reader()
-                if await self._writer.exchange(self._disk.try_return):
-                    self._feed.tell(Change(resync=True))
-            elif not self._disk.ballast.present:
-                with contextlib.suppress(
-                    OSError
-                ):  # it is tried again, and the disk alarm stays until it is there
-                    if await self._loop.run_in_executor(None, self._disk.ballast.ensure):
-                        self._disk.reason = ""
-                        self.disk_changed.set()

@@ -4,8 +4,8 @@ import sqlite3
 from dataclasses import dataclass, field, replace
 
 from gateway.model import Alarm, DevicePresence, Kind, Level
+from gateway.store.effects import Effects
 from gateway.store.rows import ALARM_COLUMNS, Account, StreamHead, alarm_of, presence_of
-from gateway.store.transaction import Effects
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.clock import to_ms
@@ -12,6 +11,7 @@ from gateway.model import Alarm, DevicePresence, EventType, Kind, Level, Presenc
 from gateway.policy import holds
 from gateway.policy.alarms import Step, lane_of
 from gateway.policy.holds import HoldRules
+from gateway.store.effects import Effects, Ids
 from gateway.store.rows import (
     ALARM_COLUMNS,
     Committed,
@@ -20,45 +20,13 @@ from gateway.store.rows import (
     presence_of,
     put_alarm,
 )
-from gateway.wire import JsonObject, Quality, alarm_data, event_body, quality_data, uuid7
+from gateway.wire import JsonObject, Quality, alarm_data, event_body, quality_data
 
 #: "The same message" is byte-identical to one of the account's last so many within so many ms (I3).
 REPETITIONS_KEPT = 16
 REPETITION_WINDOW_MS = 10 * 60 * 1000
 
 OTHER_EVENTS_LANE = 3
-
-
-class Ids:
-    """New identifiers that come out the same when a write is run again after a failed COMMIT."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._made: list[str] = []
-        self._next = 0
-
-    def rewind(self) -> None:
-        """Begin the run anew."""
-        self._next = 0
-
-    def take(self) -> str:
-        """The next UUIDv7 of this write."""
-        if self._next == len(self._made):
-            self._made.append(uuid7(self._now))
-        self._next += 1
-        return self._made[self._next - 1]
-
-
-@dataclass(slots=True)
-class Effects:
-    """What a committed write has changed, for those who keep a view in memory."""
-
-    events: list[Committed] = field(default_factory=list)
-    alarms: dict[str, Alarm] = field(default_factory=dict)
-    levels: dict[tuple[str, Kind], Level] = field(default_factory=dict)
-    presences: dict[str, DevicePresence] = field(default_factory=dict)
-    heads: dict[str, StreamHead] = field(default_factory=dict)
-    sequences: dict[str, int] = field(default_factory=dict)
 
 
 class Transaction:

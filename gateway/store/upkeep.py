@@ -1,4 +1,4 @@
-"""The journal looks after itself: it tells of its own disk, proves that it is written, and forgets what is old."""
+"""The journal looks after itself: it goes back to its disk, tells of it, proves that it is written, forgets what is old."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,12 @@ from datetime import datetime, timedelta
 from gateway.clock import to_ms
 from gateway.errors import JournalUnwritable
 from gateway.model import GATEWAY, Durability, EventType, Kind
+from gateway.store.feed import Change
 from gateway.store.people import People
 from gateway.store.transaction import Transaction
+
+#: The side copy is written at most so often.
+SIDE_COPY_INTERVAL_S = 1.0
 
 #: How soon the console knows what `users` wrote.
 ACCOUNTS_INTERVAL_S = 2.0
@@ -23,10 +27,34 @@ class Upkeep(People):
     def _begin_upkeep(self) -> None:
         if self._disk.reason:
             self.disk_changed.set()
-        self._tasks += [
+        self._tasks = [
+            asyncio.create_task(self._keep_side_copy(), name="journal-side-copy"),
+            asyncio.create_task(self._return_to_disk(), name="journal-return"),
             asyncio.create_task(self._tell_of_disk(), name="journal-tell-of-disk"),
             asyncio.create_task(self._watch_accounts(), name="journal-accounts"),
         ]
+
+    async def _keep_side_copy(self) -> None:
+        while True:
+            await self._side_dirty.wait()
+            self._side_dirty.clear()
+            await self._save_side_copy()
+            await self._clock.sleep(SIDE_COPY_INTERVAL_S)
+
+    async def _return_to_disk(self) -> None:
+        while True:
+            await self._clock.sleep(self._site.journal.retry_disk_s)
+            if self._disk.durability is Durability.MEMORY:
+                await self._close_reader()
+                if await self._writer.exchange(self._disk.try_return):
+                    self._feed.tell(Change(resync=True))
+            elif not self._disk.ballast.present:
+                with contextlib.suppress(
+                    OSError
+                ):  # it is tried again, and the disk alarm stays until it is there
+                    if await self._loop.run_in_executor(None, self._disk.ballast.ensure):
+                        self._disk.reason = ""
+                        self.disk_changed.set()
 
     async def _watch_accounts(self) -> None:
         while True:
