@@ -1,29 +1,69 @@
-"""Carries out what time does to open alarms: the next step where nobody acknowledged, and the end of a shelf time."""
+"""Takes alarms that nobody acknowledges one step higher when it is time, and ends shelving when its time is over."""
 
 import asyncio
-import contextlib
 import logging
-from datetime import datetime
-from typing import NoReturn
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NoReturn, Protocol
 
 from gateway.clock import Clock
 from gateway.errors import ActRefused, JournalUnwritable, NotFound
-from gateway.model import GATEWAY, Alarm, Severity
+from gateway.model import Alarm, Severity
 from gateway.policy.escalation import EscalationRule, next_step_at
 from gateway.site import EscalationSettings
-from gateway.store import Journal
+from gateway.store import Change, Subscription
 
 logger = logging.getLogger(__name__)
 
-#: The wall clock may step while we wait: we look at least so often; seconds.
-_LOOK_S = 30.0
-_AGAIN_S = 1.0
+#: Who ends shelving whose time is over.
+ACTOR = "gateway"
+
+#: The longest sleep, in seconds: a wall clock that steps is noticed so soon.
+LONGEST_SLEEP_S = 30.0
+
+#: After the journal refused, in seconds.
+AGAIN_S = 1.0
+
+
+class EscalationJournal(Protocol):
+    """The journal, as far as escalation is concerned."""
+
+    @property
+    def open_alarms(self) -> Mapping[str, Alarm]:
+        """By id, as of the last commit."""
+        ...
+
+    def subscribe(self) -> Subscription:
+        """Hear of every commit."""
+        ...
+
+    async def escalate(self, alarm_id: str) -> Alarm:
+        """One step higher. Raises NotFound, ActRefused, JournalUnwritable."""
+        ...
+
+    async def unshelve(self, alarm_id: str, actor: str) -> Alarm:
+        """Shelving ends. Raises NotFound, ActRefused, JournalUnwritable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """When something is due for an alarm, and what that rests on: another basis is another plan."""
+
+    escalation: int
+    shelved_until: datetime | None
+    due: datetime
 
 
 class Escalation:
-    """One for a daemon. Sleeps until something is due or an alarm changes."""
+    """Sleeps until the next step is due; a commit that makes one due earlier wakes it.
 
-    def __init__(self, journal: Journal, settings: EscalationSettings, clock: Clock) -> None:
+    A press counts its steps anew (policy.escalation), but never puts off a step that is planned already: who presses
+    a button again and again because nobody comes must not keep the alarm from the next person.
+    """
+
+    def __init__(self, journal: EscalationJournal, settings: EscalationSettings, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
         self._rule = EscalationRule(
@@ -35,67 +75,110 @@ class Escalation:
             },
             steps=settings.steps,
         )
-        self._changed = asyncio.Event()
+        self._plans: dict[str, _Plan] = {}
+        self._awake_at = clock.now()
+        self._earlier = asyncio.Event()
+        self._failing = False
 
-    async def run(self) -> NoReturn:
-        """Until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name="escalation-listen")
-            tasks.create_task(self._work(), name="escalation-work")
-        raise AssertionError("neither of these ends by itself")
-
-    async def _listen(self) -> None:
-        changes = self._journal.subscribe()
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        subscription = self._journal.subscribe()
         try:
-            async for change in changes:
-                if change.alarms or change.resync:
-                    self._changed.set()
+            self._plan_all()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(subscription), name="escalation-listen")
+                tasks.create_task(self._serve(), name="escalation")
         finally:
-            changes.close()
+            subscription.close()
 
-    async def _work(self) -> None:
+    # ---- when
+
+    async def _listen(self, subscription: Subscription) -> None:
+        async for change in subscription:
+            for alarm in change.alarms:
+                if alarm.acknowledged_at is not None:
+                    self._plans.pop(alarm.id, None)  # the next press is the first again
+                self._plan(alarm.id)
+            if change.resync:
+                self._plan_all()
+            if any(plan.due < self._awake_at for plan in map(self._plans.get, _ids(change)) if plan):
+                self._earlier.set()
+
+    def _plan_all(self) -> None:
+        for alarm_id in {*self._plans, *self._journal.open_alarms}:
+            self._plan(alarm_id)
+        self._earlier.set()
+
+    def _plan(self, alarm_id: str) -> None:
+        """By the alarm as it is now, which may be newer than the change that was heard."""
+        alarm = self._journal.open_alarms.get(alarm_id)
+        due = None if alarm is None else alarm.shelved_until or next_step_at(alarm, self._rule)
+        if alarm is None or due is None:
+            self._plans.pop(alarm_id, None)
+            return
+        before = self._plans.get(alarm_id)
+        if before is not None and (before.escalation, before.shelved_until) == (
+            alarm.escalation,
+            alarm.shelved_until,
+        ):
+            due = min(before.due, due)
+        self._plans[alarm_id] = _Plan(alarm.escalation, alarm.shelved_until, due)
+
+    # ---- what
+
+    async def _serve(self) -> NoReturn:
         while True:
-            self._changed.clear()
-            wait = await self._do_what_is_due()
-            await self._sleep(wait)
+            self._earlier.clear()
+            now = self._clock.now()
+            taken = [await self._act(key) for key, plan in list(self._plans.items()) if plan.due <= now]
+            if all(taken):
+                await self._sleep()
+            else:
+                await self._clock.sleep(AGAIN_S)
 
-    async def _do_what_is_due(self) -> float:
-        """Returns the seconds until the next thing is due, at most `_LOOK_S`."""
-        now = self._clock.now()
-        wait = _LOOK_S
-        for alarm in list(self._journal.open_alarms.values()):
-            due = self._due(alarm)
-            if due is None:
-                continue
-            if due > now:
-                wait = min(wait, (due - now).total_seconds())
-                continue
-            wait = 0.0
-            try:
-                if alarm.shelved_until is not None and alarm.shelved_until <= now:
-                    await self._journal.unshelve(alarm.id, GATEWAY)
-                else:
-                    await self._journal.escalate(alarm.id)
-            except (ActRefused, NotFound) as error:
-                logger.info("nothing to do for alarm %s after all: %s", alarm.id, error)
-            except JournalUnwritable:
-                return _AGAIN_S
-        return wait
-
-    def _due(self, alarm: Alarm) -> datetime | None:
-        moments = [
-            moment for moment in (alarm.shelved_until, next_step_at(alarm, self._rule)) if moment is not None
-        ]
-        return min(moments, default=None)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Until then, or until an alarm changes."""
-        timer = asyncio.create_task(self._clock.sleep(seconds))
-        waiter = asyncio.create_task(self._changed.wait())
+    async def _act(self, alarm_id: str) -> bool:
+        """One step, or the end of shelving; False if it was not taken: look again in a while."""
+        alarm = self._journal.open_alarms.get(alarm_id)
         try:
-            await asyncio.wait({timer, waiter}, return_when=asyncio.FIRST_COMPLETED)
+            if alarm is not None and alarm.shelved_until is not None:
+                await self._journal.unshelve(alarm_id, ACTOR)
+            elif alarm is not None:
+                await self._journal.escalate(alarm_id)
+            self._failing = False
+        except (ActRefused, NotFound) as error:
+            logger.debug("a person was first: %s", error)
+            self._plan(alarm_id)
+            return False
+        except JournalUnwritable as error:
+            if not self._failing:
+                logger.warning("alarm %s can't be taken higher, trying again: %s", alarm_id, error)
+            self._failing = True
+            return False
+        self._plan(alarm_id)
+        return True
+
+    async def _sleep(self) -> None:
+        """Until the next plan, or until there is an earlier one."""
+        now = self._clock.now()
+        seconds = min([LONGEST_SLEEP_S, *((plan.due - now).total_seconds() for plan in self._plans.values())])
+        if seconds <= 0:
+            return
+        self._awake_at = now + timedelta(seconds=seconds)
+        waits = [
+            asyncio.create_task(self._clock.sleep(seconds), name="escalation-sleep"),
+            asyncio.create_task(_wait(self._earlier), name="escalation-earlier"),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (timer, waiter):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _ids(change: Change) -> Iterable[str]:
+    return (alarm.id for alarm in change.alarms)

@@ -98,6 +98,7 @@ kind = "tamper"
 UPLINK = """
 [[uplink]]
 name = "{name}"
+root = "{root}"
 confirm = "{confirm}"
 {uplink_keys}
 [[uplink.broker]]
@@ -134,4 +135,12 @@ def uplink(
     uplink_keys: str = "",
 ) -> str:
     """The text of one `[[uplink]]`."""
-    return UPLINK.format(name=name, port=port, confirm=confirm, protocol=protocol, uplink_keys=uplink_keys)
+    own = "" if name == "bureau" else f"/{name}"  # two destinations on one broker need roots of their own
+    return UPLINK.format(
+        name=name,
+        root=f"campus/1/{{county}}/{{site}}{own}",
+        port=port,
+        confirm=confirm,
+        protocol=protocol,
+        uplink_keys=uplink_keys,
+    )

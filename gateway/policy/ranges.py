@@ -50,6 +50,8 @@ class Ranges:
 
     def overlap(self, first: int, last: int) -> list[Run]:
         """The runs of this set within `first` to `last`."""
+        if first > last:
+            return []
         start, end = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
         return [
             (max(first, low), min(last, high))
@@ -60,6 +62,9 @@ class Ranges:
         """Put `first` to `last` in. Raises ValueError if that is no run."""
         if first > last:
             raise ValueError(f"{first} to {last} is no run of numbers")
+        if self._lasts and first == self._lasts[-1] + 1:  # the usual case: the next number
+            self._lasts[-1] = last
+            return
         start, end = bisect_left(self._lasts, first - 1), bisect_right(self._firsts, last + 1)
         if start < end:
             first, last = min(first, self._firsts[start]), max(last, self._lasts[end - 1])
@@ -67,6 +72,8 @@ class Ranges:
 
     def remove(self, first: int, last: int) -> bool:
         """Take `first` to `last` out; whether any of them were in."""
+        if first > last:
+            return False
         start, end = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
         if start >= end:
             return False
@@ -75,6 +82,15 @@ class Ranges:
         self._firsts[start:end] = [run[0] for run in rest]
         self._lasts[start:end] = [run[1] for run in rest]
         return True
+
+    def missing(self, first: int, last: int) -> list[Run]:
+        """The runs within `first` to `last` that are not in this set."""
+        found = []
+        for low, high in self.overlap(first, last):
+            if first < low:
+                found.append((first, low - 1))
+            first = high + 1
+        return [*found, (first, last)] if first <= last else found
 
 
 def runs_of(numbers: Iterable[int]) -> list[Run]:

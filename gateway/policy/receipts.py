@@ -1,7 +1,7 @@
 """What a county's receipt says, whether it can be true, and what it confirms (CONTRACT, `receipt`). Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -33,20 +33,41 @@ class Nonsense:
 
 @dataclass(slots=True, kw_only=True)
 class StreamKnowledge:
-    """What the gateway knows of one stream: what may have reached the county, and how far its receipts went.
+    """What the gateway knows of one stream: what may have reached the county, and what is stored there.
 
-    `published` are the numbers that have been handed to a broker, `numbered` the last number given, `upto` the
-    highest `upto` so far.
+    `published` are the numbers that have been handed to a broker, `numbered` the last number given, `stored` what
+    receipts have confirmed so far, `upto` the highest `upto` of any, `reopened` what is wanted once more and has not
+    been sent since: no receipt can speak of that yet.
     """
 
     published: Ranges
     numbered: int
+    stored: Ranges = field(default_factory=Ranges)
     upto: int = 0
+    reopened: Ranges = field(default_factory=Ranges)
+
+    def publish(self, sequence: int) -> None:
+        """This number was handed to a broker."""
+        self.published.add(sequence, sequence)
+        self.numbered = max(self.numbered, sequence)
+        if self.reopened:
+            self.reopened.remove(sequence, sequence)
+
+    def learn(self, meaning: "Meaning") -> None:
+        """Keep what a receipt said."""
+        self.upto = meaning.upto
+        for first, last in meaning.confirmed:
+            self.stored.add(first, last)
+
+    def reopen(self, first: int, last: int) -> None:
+        """The county wants these once more: a receipt is to confirm them anew."""
+        self.stored.remove(first, last)
+        self.reopened.add(first, last)
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a believable receipt says: these runs are stored, those are asked for again."""
+    """What a believable receipt says that was not known: these runs are stored, those are asked for again."""
 
     upto: int
     confirmed: tuple[Run, ...]
@@ -80,22 +101,23 @@ def parse_receipt(payload: bytes) -> Receipt | Nonsense:
 def weigh(receipt: Receipt, streams: Mapping[str, StreamKnowledge]) -> Meaning | Nonsense:
     """What the receipt means, by what is known of its stream.
 
-    An `upto` that goes back confirms nothing, and what else the receipt says still counts. `missing` numbers that
-    were never published wait for their turn anyway and are left out.
+    An `upto` that goes back says nothing new, and takes nothing back. `missing` numbers that were never published
+    wait for their turn anyway and are left out.
     """
     known = streams.get(receipt.stream)
     if known is None:
         return Nonsense(f"stream {receipt.stream} is none of this destination")
     if receipt.missing and max(receipt.missing) > known.numbered:
         return Nonsense(f"missing {max(receipt.missing)}, but the last number is {known.numbered}")
-    stored = [*receipt.also, *([(1, receipt.upto)] if receipt.upto > known.upto else [])]
-    for first, last in stored:
+    said = Ranges([*receipt.also, *([(1, receipt.upto)] if receipt.upto else [])])
+    for first, last in said:
         if not known.published.covers(first, last):
             return Nonsense(f"{first} to {last} can't be stored: not all of it was published")
-    fresh = [(max(first, known.upto + 1), last) for first, last in stored if last > known.upto]
-    wanted = [
-        run for first, last in runs_of(receipt.missing) for run in known.published.overlap(first, last)
+    fresh = [
+        run
+        for first, last in said
+        for news in known.stored.missing(first, last)
+        for run in known.reopened.missing(*news)
     ]
-    return Meaning(
-        upto=max(receipt.upto, known.upto), confirmed=tuple(sorted(fresh)), wanted=tuple(wanted)
-    )
+    wanted = [run for first, last in runs_of(receipt.missing) for run in known.published.overlap(first, last)]
+    return Meaning(upto=max(receipt.upto, known.upto), confirmed=tuple(fresh), wanted=tuple(wanted))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from math import inf
 from operator import attrgetter
 from typing import Literal, Protocol
 
@@ -93,7 +94,7 @@ class Plan:
 
     `expired`: beyond the privacy limit. `surplus`: beyond the promise, and the disk is short. `given_up`: inside
     the promise (or of unknown age), and the disk is short still. `shortfall`: bytes that can't be had this way:
-    recording has to stop, unless the plan is `partial`, which means that there are more segments to look at.
+    recording has to stop, unless the plan is `partial`: there are more segments to look at once these are gone.
     """
 
     expired: tuple[Segment, ...]
@@ -108,7 +109,7 @@ class Plan:
         return self.expired + self.surplus + self.given_up
 
 
-def plan(  # noqa: PLR0913 - what a decision about evidence depends on is said in full
+def plan(
     segments: Sequence[Segment],
     holds: Iterable[Hold],
     *,
@@ -138,27 +139,32 @@ def plan(  # noqa: PLR0913 - what a decision about evidence depends on is said i
     )
     queue = surplus + (promised if rules.when_full == "oldest" else [])
     missing = disk.shortage - sum(segment.bytes for segment in expired)
-    taken, missing, partial = _take(queue, missing, truncated)
+    shown = Counter(segment.camera for segment in loose)
+    shown.subtract(segment.camera for segment in expired)
+    taken, missing, partial = _take(queue, missing, shown, truncated)
     return Plan(
         expired=expired,
         surplus=tuple(segment for segment in taken if age.beyond_promise(segment)),
         given_up=tuple(segment for segment in taken if not age.beyond_promise(segment)),
         shortfall=max(0, missing),
-        partial=partial or (missing > 0 and bool(truncated)),
+        partial=partial,
     )
 
 
-def _take(queue: list[Segment], missing: int, truncated: frozenset[str]) -> tuple[list[Segment], int, bool]:
+def _take(
+    queue: list[Segment], missing: int, shown: Counter[str], truncated: frozenset[str]
+) -> tuple[list[Segment], int, bool]:
     """From the front until nothing is missing, or until a camera's unseen segments would be next."""
-    left = Counter(segment.camera for segment in queue)
+    if any(shown[camera] <= 0 for camera in truncated):
+        return [], missing, True
     taken: list[Segment] = []
     for segment in queue:
         if missing <= 0:
             break
         taken.append(segment)
         missing -= segment.bytes
-        left[segment.camera] -= 1
-        if not left[segment.camera] and segment.camera in truncated:
+        shown[segment.camera] -= 1
+        if not shown[segment.camera] and segment.camera in truncated:
             return taken, missing, missing > 0
     return taken, missing, False
 
@@ -238,7 +244,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """How many days of a camera's footage the disk can hold, counted up to the promise."""
+    """How many days of a camera's footage the disk can hold. The promise will be broken if it is less than that."""
 
     camera: str
     days: float
@@ -256,7 +262,7 @@ def forecast(loads: Sequence[Load], *, capacity_bytes: float, rules: Rules) -> t
     for _, group in groupby(ordered, key=lambda load: rules.rank(load.camera)):
         cameras = list(group)
         per_day = sum(load.bytes_per_day for load in cameras)
-        days = min(promise, left / per_day) if per_day > 0 else promise
-        left -= days * per_day
+        days = left / per_day if per_day > 0 else inf
         found += [Forecast(camera=load.camera, days=days) for load in cameras]
+        left = max(0.0, left - promise * per_day)
     return tuple(found)

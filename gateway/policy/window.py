@@ -24,7 +24,9 @@ class Window:
     def __init__(self, *, cap: int, start: float = _START) -> None:
         self._cap = float(max(cap, 1))
         self._size = min(start, self._cap)
-        self._base: deque[tuple[float, float]] = deque()  # the least round trip of each spell: (its begin, seconds)
+        self._base: deque[tuple[float, float]] = (
+            deque()
+        )  # the least round trip of each spell: (its begin, seconds)
         self._step_began: float | None = None
         self._step_total_s = 0.0
         self._step_count = 0

@@ -1,8 +1,8 @@
 """Reads a site file into a `Site`: every problem found, each with its table and key and what would be right."""
 
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from string import Formatter
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,14 +12,14 @@ from gateway.driver import ConnectedDevice, ConnectedPoint, Connection, DriverSp
 from gateway.errors import SiteFileError
 from gateway.model import Zone
 from gateway.site.models import BusSettings, CameraSettings, DeviceSettings, PointSettings, SiteFile
+from gateway.site.read import read, validated
 from gateway.site.site import Camera, DeviceEntry, PointEntry, Site
+from gateway.site.words import problems_of
 
 #: Devices with these drivers are cameras: the recorder serves them, not the supervisor of alarm devices.
 CAMERA_DRIVERS = frozenset({"rtsp"})
 
 M = TypeVar("M", bound=BaseModel)
-
-_MAX_BYTES = 4 * 1024 * 1024
 
 
 def load_site(path: Path, drivers: Mapping[str, DriverSpec]) -> Site:
@@ -27,53 +27,7 @@ def load_site(path: Path, drivers: Mapping[str, DriverSpec]) -> Site:
 
     Raises SiteFileError with every problem found, each as "table.key: what is wrong; what would be right".
     """
-    return _Loader(path, drivers).load(_parse(path))
-
-
-def _parse(path: Path) -> SiteFile:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise SiteFileError(str(path), [f"is larger than {_MAX_BYTES} bytes; is it a site file?"])
-        return SiteFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SiteFileError(str(path), [f"can't be read: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise SiteFileError(str(path), [f"is not UTF-8 at byte {error.start}; save it as UTF-8"]) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SiteFileError(str(path), [f"is not valid TOML: {error}"]) from error
-    except ValidationError as error:
-        raise SiteFileError(str(path), list(_problems(error, "", SiteFile))) from error
-
-
-def _problems(error: ValidationError, prefix: str, model: type[BaseModel]) -> Iterator[str]:
-    for item in error.errors():
-        where = prefix
-        for part in item["loc"]:
-            where += f"[{part + 1}]" if isinstance(part, int) else f"{'.' if where else ''}{part}"
-        if item["type"] == "extra_forbidden":
-            yield f"{where}: unknown key; {_known_keys(model, item['loc'])}"
-        elif item["type"] == "missing":
-            yield f"{where}: is missing; add it"
-        else:
-            yield f"{where}: {item['msg'].removeprefix('Value error, ')} (it is {item['input']!r})"
-
-
-def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
-    """The keys that the table of an unknown key does have."""
-    table: type[BaseModel] = model
-    for part in loc[:-1]:
-        if isinstance(part, str) and part in table.model_fields:
-            found = list(_models_in(table.model_fields[part].annotation))
-            if found:
-                table = found[0]
-    return f"known here: {', '.join(sorted(table.model_fields))}"
-
-
-def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in getattr(annotation, "__args__", ()):
-        yield from _models_in(inner)
+    return _Loader(path, drivers).load(read(path))
 
 
 class _Loader:
@@ -113,10 +67,9 @@ class _Loader:
             self._problem(
                 "site.timezone", f"unknown time zone {file.site.timezone!r}; for example Asia/Shanghai"
             )
-        self._unique("zone", [zone.id for zone in file.zone])
-        self._unique("bus or device", [*(bus.id for bus in file.bus), *(device.id for device in file.device)])
-        self._unique("point", [point.id for device in file.device for point in device.point])
-        self._unique("uplink", [uplink.name for uplink in file.uplink])
+        self._unique((f"zone[{n}].id", zone.id) for n, zone in enumerate(file.zone, 1))
+        self._unique(_subjects(file))
+        self._unique((f"uplink[{n}].name", uplink.name) for n, uplink in enumerate(file.uplink, 1))
         zones = {zone.id for zone in file.zone}
         cameras = {device.id for device in file.device if device.driver in CAMERA_DRIVERS}
         for index, zone in enumerate(file.zone, 1):
@@ -127,11 +80,26 @@ class _Loader:
                 where = f"device[{index}].point[{number}]"
                 self._known(f"{where}.zone", "zone", (point.zone,) if point.zone else (), zones)
                 self._known(f"{where}.cameras", "camera", point.cameras or (), cameras)
+        self._check_uplinks(file)
+        listeners = [(table.host, table.port) for table in (file.console, file.metrics)]
+        if file.metrics.port and listeners[0] == listeners[1]:
+            self._problem("metrics.port", f"is the console's port too ({file.metrics.port}); choose another")
+
+    def _check_uplinks(self, file: SiteFile) -> None:
+        taken: dict[tuple[str, int, str], int] = {}
         for index, uplink in enumerate(file.uplink, 1):
-            try:
-                uplink.root.format(county="000000", site="x")
-            except (KeyError, ValueError, IndexError):
-                self._problem(f"uplink[{index}].root", "only {county} and {site} can stand in braces")
+            where = f"uplink[{index}].root"
+            if not _is_root(uplink.root):
+                self._problem(where, "only {county} and {site} can stand in braces")
+                continue
+            for broker in uplink.broker:
+                other = taken.setdefault((broker.host, broker.port, uplink.root), index)
+                if other != index:
+                    self._problem(
+                        where,
+                        f"uplink[{other}] has this root on {broker.host}:{broker.port} too, "
+                        "and their `state` would overwrite each other; give each its own root",
+                    )
 
     def _connections(self, file: SiteFile) -> Iterator[Connection[BaseModel, BaseModel, BaseModel]]:
         buses = {bus.id: bus for bus in file.bus}
@@ -145,8 +113,9 @@ class _Loader:
         for index, device in enumerate(file.device, 1):
             where = f"device[{index}]"
             if (device.bus is None) == (device.driver is None):
+                both = "both are there" if device.bus is not None else "neither is there"
                 self._problem(
-                    where, "needs either `bus` (with its address there) or a `driver` of its own, not both"
+                    where, f"needs either `bus` (with its address there) or a `driver` of its own; {both}"
                 )
             elif device.bus is not None and device.bus not in buses:
                 self._problem(
@@ -166,20 +135,28 @@ class _Loader:
         name = head.driver or ""
         spec = self._drivers.get(name)
         if spec is None:
-            known = {*self._drivers, *(() if shared else CAMERA_DRIVERS)}
-            self._problem(f"{where}.driver", f"there is no driver {name!r}; {_choices('drivers', known)}")
+            known = sorted({*self._drivers, *(() if shared else CAMERA_DRIVERS)})
+            what = " for a bus" if shared else ""
+            self._problem(
+                f"{where}.driver", f"there is no driver {name!r}{what}; there are: {', '.join(known)}"
+            )
             return
         known_problems = len(self._problems)
         own = dict(head.model_extra or {})
         bus_keys = own if shared else {k: own.pop(k) for k in list(own) if k in spec.bus.model_fields}
-        settings = self._validate(spec.bus, bus_keys, where)
+        own_keys = (BusSettings,) if shared else (spec.device, DeviceSettings)
+        settings = self._validate(spec.bus, bus_keys, where, *own_keys)
         devices: list[ConnectedDevice[BaseModel, BaseModel]] = []
         for number, device in members:
             place = f"device[{number}]"
             keys = device.model_extra or {} if shared else own
-            device_settings = self._validate(spec.device, keys, place)
+            also = (DeviceSettings,) if shared else (spec.bus, DeviceSettings)
+            device_settings = self._validate(spec.device, keys, place, *also)
             points = [
-                (point, self._validate(spec.point, point.model_extra or {}, f"{place}.point[{i}]"))
+                (
+                    point,
+                    self._validate(spec.point, point.model_extra or {}, f"{place}.point[{i}]", PointSettings),
+                )
                 for i, point in enumerate(device.point, 1)
             ]
             if device_settings is not None:
@@ -211,7 +188,8 @@ class _Loader:
                 self._problem(
                     f"device[{index}].point", f"driver {device.driver!r} has no inputs; remove its points"
                 )
-            settings = self._validate(CameraSettings, device.model_extra or {}, f"device[{index}]")
+            keys = device.model_extra or {}
+            settings = self._validate(CameraSettings, keys, f"device[{index}]", DeviceSettings)
             if settings is not None:
                 yield Camera(id=device.id, name=device.name or device.id, zone=device.zone, settings=settings)
 
@@ -240,16 +218,23 @@ class _Loader:
             is_camera=device.driver in CAMERA_DRIVERS,
         )
 
-    def _validate(self, model: type[M], keys: Mapping[str, object], where: str) -> M | None:
+    def _validate(
+        self, model: type[M], keys: Mapping[str, object], where: str, *also: type[BaseModel]
+    ) -> M | None:
+        """The driver's own keys of a table in which those of `also` may stand too."""
         try:
-            return model.model_validate(dict(keys))
+            return validated(model, keys)
         except ValidationError as error:
-            self._problems.extend(_problems(error, where, model))
+            self._problems.extend(problems_of(error, where, model, *also))
             return None
 
-    def _unique(self, what: str, names: list[str]) -> None:
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self._problem(what, f"the id {name!r} is used {names.count(name)} times; every id is used once")
+    def _unique(self, named: Iterable[tuple[str, str]]) -> None:
+        places: dict[str, list[str]] = {}
+        for where, name in named:
+            places.setdefault(name, []).append(where)
+        for name, found in places.items():
+            if len(found) > 1:
+                self._problem(", ".join(found), f"{name!r} is used {len(found)} times; every id is used once")
 
     def _known(self, where: str, what: str, names: tuple[str, ...], known: set[str]) -> None:
         for name in names:
@@ -262,3 +247,20 @@ class _Loader:
 
 def _choices(what: str, names: Mapping[str, object] | set[str]) -> str:
     return f"{what} in this file: {', '.join(sorted(names))}" if names else f"this file has no {what}"
+
+
+def _subjects(file: SiteFile) -> Iterator[tuple[str, str]]:
+    """Where each id stands that an alarm or event may be about: its subject must say which it is."""
+    yield from ((f"bus[{n}].id", bus.id) for n, bus in enumerate(file.bus, 1))
+    for n, device in enumerate(file.device, 1):
+        yield f"device[{n}].id", device.id
+        yield from ((f"device[{n}].point[{i}].id", point.id) for i, point in enumerate(device.point, 1))
+
+
+def _is_root(root: str) -> bool:
+    """Whether nothing but the two placeholders stands in braces."""
+    try:
+        fields = [(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(root)]
+    except ValueError:
+        return False
+    return all(field in {(None, None, None), ("county", "", None), ("site", "", None)} for field in fields)

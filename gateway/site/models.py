@@ -3,18 +3,56 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from gateway.model import ID_PATTERN, POINT_KINDS, Kind
+from gateway.model import GATEWAY, ID_PATTERN, POINT_KINDS, Kind
+
+_COUNTY = r"^[0-9]{6}$"
+_STREAM = r"^rtsp://[^@\s]+$"
+_ROOT = r"^[^#+\s/$][^#+\s/]*(/[^#+\s/]+)*$"
+
+#: What each pattern asks for, for whoever broke it.
+PATTERN_WORDS = {
+    ID_PATTERN.pattern: "must be 1 to 64 of a-z A-Z 0-9 _ . - beginning with a letter or digit; "
+    "what people read goes into `name`",
+    _COUNTY: 'must be the six digits of a division code in quotes, for example "330106"',
+    _STREAM: "must be rtsp://HOST[:PORT]/PATH; a user goes into `username`, the password into a `password_file`",
+    _ROOT: "must be topic levels with a single / in between, without # + blanks or a $ at the beginning",
+}
+
+#: Subjects that the gateway uses for what is its own: no device or point may have such an id.
+RESERVED_IDS = frozenset({GATEWAY, "console"})
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED_IDS:
+        raise ValueError(f"{name!r} is the gateway's own; choose another id")
+    return name
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path, beginning with /: a service has no directory of its own")
+    return path
+
+
+def _kind_of_a_point(kind: object) -> object:
+    if not isinstance(kind, str) or kind not in POINT_KINDS:
+        raise ValueError(f"must be one of {', '.join(sorted(POINT_KINDS))}; others are the gateway's own")
+    return kind
+
 
 Identifier = Annotated[str, Field(pattern=ID_PATTERN.pattern)]
+Subject = Annotated[Identifier, AfterValidator(_not_reserved)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+PointKind = Annotated[Kind, BeforeValidator(_kind_of_a_point)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Table(BaseModel):
     """A table of the site file: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class OpenTable(BaseModel):
@@ -28,10 +66,10 @@ class SiteSettings(Table):
 
     id: Identifier
     name: str = Field(min_length=1, max_length=200)
-    county: str = Field(pattern=r"^[0-9]{6}$")
+    county: str = Field(pattern=_COUNTY)
     timezone: str = "Asia/Shanghai"
-    state_dir: Path = Path("/var/lib/campus-gateway")
-    side_dir: Path | None = None
+    state_dir: AbsolutePath = Path("/var/lib/campus-gateway")
+    side_dir: AbsolutePath | None = None
     clock: Literal["ntp", "host"] = "ntp"
 
 
@@ -49,34 +87,25 @@ class ZoneSettings(Table):
 class BusSettings(OpenTable):
     """`[[bus]]`: a connection that several devices share; the other keys are its driver's."""
 
-    id: Identifier
+    id: Subject
     driver: str
 
 
 class PointSettings(OpenTable):
     """`[[device.point]]`: one input of a device; how it is read is its driver's matter."""
 
-    id: Identifier
+    id: Subject
     name: str = ""
-    kind: Kind
+    kind: PointKind
     zone: Identifier | None = None
     cameras: tuple[Identifier, ...] | None = None
     returns: bool = True
-
-    @model_validator(mode="after")
-    def _kind_of_a_point(self) -> "PointSettings":
-        if self.kind not in POINT_KINDS:
-            raise ValueError(
-                f"kind {self.kind.value!r} is raised by the gateway alone; "
-                f"a point is one of {', '.join(sorted(POINT_KINDS))}"
-            )
-        return self
 
 
 class DeviceSettings(OpenTable):
     """`[[device]]`: on a bus, or with a driver and a connection of its own. A camera is a device too."""
 
-    id: Identifier
+    id: Subject
     name: str = ""
     zone: Identifier
     bus: Identifier | None = None
@@ -84,24 +113,33 @@ class DeviceSettings(OpenTable):
     point: tuple[PointSettings, ...] = ()
 
 
-class CameraSettings(Table):
-    """The keys of a `[[device]]` whose driver is `rtsp`: a bare stream address."""
+class Login(Table):
+    """A user and where the password is; a relative `password_file` is looked for as `Site.secret` says."""
 
-    url: str = Field(pattern=r"^rtsp://[^@\s]+$")
     username: str = ""
     password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _password_of_a_user(self) -> "Login":
+        if self.password_file is not None and not self.username:
+            raise ValueError("password_file: there is no `username` whose password it could be; add one")
+        return self
+
+
+class CameraSettings(Login):
+    """The keys of a `[[device]]` whose driver is `rtsp`: a bare stream address."""
+
+    url: str = Field(pattern=_STREAM)
     record: bool = True
     sacrifice: int = Field(default=0, ge=0, le=9)
 
 
-class BrokerSettings(Table):
+class BrokerSettings(Login):
     """`[[uplink.broker]]`: one MQTT broker of a destination, in order of preference."""
 
     host: str = Field(min_length=1)
     port: Port = 1883
     protocol: Literal["5", "3.1.1"] = "5"
-    username: str = ""
-    password_file: Path | None = None
     keepalive_s: int = Field(default=20, ge=5, le=600)
     ack_timeout_s: float = Field(default=20, ge=1, le=600)
 
@@ -110,7 +148,7 @@ class UplinkSettings(Table):
     """`[[uplink]]`: a destination of events (education bureau, police)."""
 
     name: Identifier
-    root: str = Field(default="campus/1/{county}/{site}", pattern=r"^[^#+\s]+$")
+    root: str = Field(default="campus/1/{county}/{site}", pattern=_ROOT, max_length=200)
     confirm: Literal["broker", "platform"] = "platform"
     unrouted: Literal["keep", "accept"] = "keep"
     receipt_timeout_s: float = Field(default=30, ge=1, le=3600)
@@ -129,7 +167,7 @@ class JournalSettings(Table):
 class RecordingSettings(Table):
     """`[recording]`: where footage goes and in what pieces. Without `dir`, below `state_dir`."""
 
-    dir: Path | None = None
+    dir: AbsolutePath | None = None
     segment_s: int = Field(default=60, ge=5, le=300)
     max_gb: float | None = Field(default=None, gt=0)
     min_free_gb: float = Field(default=2.0, ge=0)

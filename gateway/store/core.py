@@ -72,6 +72,7 @@ class JournalCore:
         self._side_path = (site.site.side_dir or site.site.state_dir) / "side.json"
         self._loop = asyncio.get_running_loop()
         self._pending: list[Effects] = []
+        self._followed: list[Effects] = []
         self._disk = JournalDisk(
             self.path,
             side_path=self._side_path,
@@ -87,6 +88,7 @@ class JournalCore:
             recover=self._disk.recover,
             was_committed=self._disk.was_committed,
             before_commit=self._disk.before_commit,
+            after_commit=self._tell,
             name="journal",
         )
         self._closed = False
@@ -128,6 +130,7 @@ class JournalCore:
         await self._loop.run_in_executor(None, self._make_places)
         await self._writer.start()
         self._drain_pending()
+        self._tell()
         for destination in self._destinations:
             await self._prove_stream(destination)
 
@@ -171,7 +174,7 @@ class JournalCore:
     # ---- writing
 
     async def _write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in the next group commit; the mirror and the feed follow right after COMMIT."""
+        """Run `work` in the next group commit; mirror and feed follow right after COMMIT."""
         now = self._now()
         ids = Ids(now)
         seen = self._clock.monotonic()
@@ -226,17 +229,24 @@ class JournalCore:
         if effects.alarms or effects.levels:
             self._side_dirty.set()
         if effects.events:
-            ids = [event.event_id for event in effects.events]
-            self._tracer.mark(Stage.SEEN, ids, seen)
-            self._tracer.mark(Stage.COMMITTED, ids, self._clock.monotonic())
+            self._tracer.mark(Stage.SEEN, [event.event_id for event in effects.events], seen)
         if effects.events or effects.alarms or effects.presences or effects.heads:
-            self._feed.tell(
-                Change(
-                    alarms=tuple(effects.alarms.values()),
-                    presences=tuple(effects.presences.values()),
-                    events=tuple(effects.events),
-                )
-            )
+            self._followed.append(effects)
+
+    def _tell(self) -> None:
+        """One change for all writes of a commit; an alarm that two of them changed is in it twice, in order."""
+        if not self._followed:
+            return
+        followed, self._followed = self._followed, []
+        change = Change(
+            alarms=tuple(alarm for effects in followed for alarm in effects.alarms.values()),
+            presences=tuple(presence for effects in followed for presence in effects.presences.values()),
+            events=tuple(event for effects in followed for event in effects.events),
+        )
+        if change.events:
+            ids = [event.event_id for event in change.events]
+            self._tracer.mark(Stage.COMMITTED, ids, self._clock.monotonic())
+        self._feed.tell(change)
 
     def _now(self) -> datetime:
         """The wall clock to the millisecond, as it is stored and sent."""

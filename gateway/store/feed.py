@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.model import Alarm, DevicePresence
 from gateway.store.rows import Committed
 
-#: Changes that a slow subscriber may fall behind; past that it gets one `resync`.
+#: Events (a change without any counts as one) that a slow subscriber may fall behind; past that it gets one `resync`.
 FEED_LIMIT = 1000
 
 
@@ -21,6 +21,11 @@ class Change:
     events: tuple[Committed, ...] = ()
     resync: bool = False
 
+    @property
+    def size(self) -> int:
+        """What it counts in a queue."""
+        return len(self.events) or 1
+
 
 class Subscription:
     """One listener's queue. Iterate over it; `close` ends the iteration."""
@@ -28,15 +33,18 @@ class Subscription:
     def __init__(self, feed: "Feed") -> None:
         self._feed = feed
         self._changes: deque[Change] = deque()
+        self._waiting = 0
         self._wake = asyncio.Event()
         self._closed = False
 
     def put(self, change: Change) -> None:
         """Add a change; past FEED_LIMIT all that wait become one `resync`."""
-        if len(self._changes) >= FEED_LIMIT:
+        if self._waiting + change.size > FEED_LIMIT:
             self._changes.clear()
+            self._waiting = 0
             change = Change(resync=True)
         self._changes.append(change)
+        self._waiting += change.size
         self._wake.set()
 
     def close(self) -> None:
@@ -49,7 +57,9 @@ class Subscription:
         """The changes, in the order of their commits."""
         while True:
             while self._changes:
-                yield self._changes.popleft()
+                change = self._changes.popleft()
+                self._waiting -= change.size
+                yield change
             if self._closed:
                 return
             self._wake.clear()

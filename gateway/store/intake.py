@@ -253,7 +253,7 @@ def _record(tx: Transaction, signal: Signal, source: Source) -> tuple[bool, list
         last_level=last,
         now=tx.now,
         alarm_id=alarm.id if alarm else tx.ids.take(),
-        drill=tx.in_drill(source.zone.id if source.zone else None),
+        drill=signal.level is Level.ACTIVE and tx.in_drill(source.zone.id if source.zone else None),
     )
     if signal.level is not last:
         tx.set_level(signal.point, signal.kind, signal.level)

@@ -79,10 +79,9 @@ class Library:
             await writer.close()
 
     async def set_aside(self, *, stamp: str) -> None:
-        """Put a library that was found damaged away and begin a fresh one, to be filled from the shelf."""
+        """Close a library that was found damaged and put it away; `open` begins a fresh one. Raises OSError."""
         await self.close()
         await asyncio.to_thread(set_aside, self.path, stamp)
-        await self.open(stamp=stamp)
 
     # ---- segments
 

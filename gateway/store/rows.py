@@ -131,13 +131,13 @@ ALARM_COLUMNS = (
 
 
 def put_alarm(db: sqlite3.Connection, alarm: Alarm) -> None:
-    """Write an alarm as it is now; its source stays as it was when it was raised."""
+    """Write an alarm as it is now; its source and the time of its first press stay as they were when it was raised."""
     row = alarm_row(alarm)
     changed = db.execute(
-        "update alarm set drill=?, raised_ms=?, last_raised_ms=?, returned_ms=?, acknowledged_ms=?, acknowledged_by=?,"
+        "update alarm set drill=?, last_raised_ms=?, returned_ms=?, acknowledged_ms=?, acknowledged_by=?,"
         " closed_ms=?, closed_by=?, verdict=?, repeats=?, escalation=?, shelved_ms=?, shelved_by=?, shelved_reason=?,"
         " detail=? where id = ?",
-        (*row[5:], alarm.id),
+        (row[5], *row[7:], alarm.id),
     ).rowcount
     if changed:
         return

@@ -63,6 +63,7 @@ class Writer:
     `write(work)` runs `work(connection)` inside a savepoint of a shared transaction and returns its result after
     COMMIT. An exception of `work` undoes that savepoint and reaches its caller alone. After a disk failure the
     whole batch is run again on the connection that `recover` returns, so `work` must be repeatable.
+    `after_commit` is called on the event loop once for all writes of a commit, before any caller goes on.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class Writer:
         recover: Recovery | None = None,
         was_committed: Callable[[sqlite3.Connection, str], bool] | None = None,
         before_commit: Frame | None = None,
+        after_commit: Callable[[], None] | None = None,
         name: str,
     ) -> None:
         self._open = open_connection
         self._recover = recover or self._reopen_once
         self._was_committed = was_committed or (lambda _db, _batch: False)
         self._before_commit = before_commit or (lambda _db, _batch: None)
+        self._after_commit = after_commit or (lambda: None)
         self._name = name
         self._queue: deque[_Write[Any]] = deque()
         self._wake = asyncio.Event()
@@ -111,7 +114,7 @@ class Writer:
         """Run `work` in the next group commit; returns its result once it is committed.
 
         `committed(result)` is called on the event loop right after COMMIT, in order, even if the caller has been
-        cancelled meanwhile. Raises JournalUnwritable, and whatever `work` raises.
+        cancelled meanwhile (the write is made all the same). Raises JournalUnwritable, and whatever `work` raises.
         """
         while len(self._queue) >= QUEUE_LIMIT:
             self._room.clear()
@@ -121,7 +124,7 @@ class Writer:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.append(_Write(work, done, committed))
         self._wake.set()
-        return await asyncio.shield(done)
+        return await done
 
     async def on_thread(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a reading function on the writer's own connection, between two commits."""
@@ -156,6 +159,7 @@ class Writer:
                 outcomes = await loop.run_in_executor(self._executor, self._commit, batch)
                 for write, outcome in zip(batch, outcomes, strict=True):
                     self._tell(write, outcome)
+                self._after_commit()
             if self._closing:
                 return
 
@@ -167,7 +171,6 @@ class Writer:
             return
         if outcome.error is not None:
             write.done.set_exception(outcome.error)
-            write.done.exception()  # a cancelled caller never asks for it
         else:
             write.done.set_result(outcome.result)
 

@@ -1,0 +1,302 @@
+"""gateway.health.metrics: the page of a gateway with a real journal, read back as Prometheus reads it."""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.clock import SystemClock
+from gateway.console import LinkState
+from gateway.errors import JournalUnwritable
+from gateway.health.listener import MetricsListener
+from gateway.health.metrics import CONTENT_TYPE, Metrics
+from gateway.health.sources import Connections, Sources
+from gateway.health.tracer import MetricsTracer
+from gateway.health.watchdog import Problem
+from gateway.model import ClockState, Kind, Level, Origin, Presence, Signal
+from gateway.site import MetricsSettings, Site
+from gateway.store import Journal
+from gateway.supervisor import ConnectionStats, Supervisor
+from tests.clocks import ManualClock
+from tests.sites import school
+
+ALERTS = Path(__file__).parents[2] / "config" / "prometheus-alerts.yml"
+PRESS = Signal(
+    device="buttons", point="gate-button", kind=Kind.PANIC, level=Level.ACTIVE, origin=Origin.EVENT
+)
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A camera's figures."""
+
+    camera: str
+    recording: bool
+    segments: int
+
+
+class Busy:
+    """Connections, destinations and cameras that have something to tell."""
+
+    readings_dropped = 7
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+
+    def stats(self) -> tuple[ConnectionStats, ...]:
+        """One connection with history."""
+        return (
+            ConnectionStats(
+                connection="bus-1",
+                driver="modbus",
+                serving=True,
+                attempts=3,
+                losses=2,
+                faults=1,
+                reports=40,
+                readings=50,
+                malformed={"module": 5, "a name that a device made up": 6},
+            ),
+        )
+
+    def progress(self) -> dict[str, float]:
+        """Silent for 12 s."""
+        return {"bus-1": self._clock.monotonic() - 12}
+
+    def links(self) -> tuple[LinkState, ...]:
+        """In reach; and one that the site file does not name."""
+        return LinkState(name="bureau", connected=True), LinkState(name="stranger", connected=True)
+
+    def cameras(self) -> tuple[Recorded, ...]:
+        """One camera."""
+        return (Recorded("cam-gate", recording=True, segments=90),)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What the tests act upon."""
+
+    journal: Journal
+    clock: ManualClock
+    tracer: MetricsTracer
+    metrics: Metrics
+    problems: list[Problem]
+    clock_state: list[ClockState]
+
+    async def figures(self) -> dict[str, dict[Labels, float]]:
+        """The page's samples by name and labels, read by Prometheus's own parser."""
+        found: dict[str, dict[Labels, float]] = {}
+        for family in text_string_to_metric_families((await self.metrics.page()).decode()):
+            for sample in family.samples:
+                labels = tuple(sorted(sample.labels.items()))
+                assert labels not in found.setdefault(sample.name, {}), "a series twice"
+                found[sample.name][labels] = sample.value
+        return found
+
+    async def value(self, name: str, **labels: str) -> float:
+        """One sample."""
+        return (await self.figures())[f"campus_gateway_{name}"][tuple(sorted(labels.items()))]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return school(tmp_path)
+
+
+@pytest.fixture
+async def gateway(site: Site) -> AsyncIterator[Gateway]:
+    clock = ManualClock()
+    tracer = MetricsTracer(["bureau"])
+    journal = await Journal.open(site, clock=clock, tracer=tracer)
+    busy = Busy(clock)
+    problems: list[Problem] = []
+    clock_state = [ClockState.TRUSTED]
+    metrics = Metrics(
+        Sources(
+            site=site,
+            journal=journal,
+            clock=clock,
+            tracer=tracer,
+            clock_state=lambda: clock_state[0],
+            problems=lambda: problems,
+            connections=busy,
+            links=busy,
+            recording=busy,
+        )
+    )
+    yield Gateway(journal, clock, tracer, metrics, problems, clock_state)
+    await journal.close()
+
+
+async def test_open_alarms_by_severity_and_state(gateway: Gateway) -> None:
+    """Every severity and open state has its number, also where that is none; an act moves it."""
+    await gateway.journal.report(PRESS)
+    assert await gateway.value("open_alarms", severity="critical", state="unacknowledged") == 1
+
+    await gateway.journal.acknowledge(next(iter(gateway.journal.open_alarms)), "zhang")
+
+    alarms = (await gateway.figures())["campus_gateway_open_alarms"]
+    assert len(alarms) == 4 * 4
+    assert {labels for labels, value in alarms.items() if value} == {
+        (("severity", "critical"), ("state", "acknowledged"))
+    }
+
+
+async def test_commits_are_counted_and_timed(gateway: Gateway) -> None:
+    """Each committed event counts, and its way from the driver to the disk is in the histogram."""
+    before = await gateway.value("events_total")
+    await gateway.journal.report(PRESS)
+
+    assert await gateway.value("events_total") == before + 1
+    assert await gateway.value("commit_seconds_count") == before + 1
+    assert await gateway.value("commit_seconds_bucket", le="0.001") == before + 1
+
+
+async def test_backlog_of_each_destination(gateway: Gateway) -> None:
+    """Rows not confirmed, and the age of the oldest; none is an age of 0."""
+    await gateway.journal.report(PRESS)
+    gateway.clock.advance(90)
+    assert await gateway.value("backlog_rows", destination="bureau") == 2
+    assert await gateway.value("backlog_age_seconds", destination="bureau") == 90
+
+    await gateway.journal.confirm("bureau", [(gateway.journal.head("bureau").stream, 1, 2)])
+    assert await gateway.value("backlog_rows", destination="bureau") == 0
+    assert await gateway.value("backlog_age_seconds", destination="bureau") == 0
+
+
+async def test_presence_of_each_device_of_the_site(gateway: Gateway) -> None:
+    """A device is exactly one of online, offline and unknown, and unknown before it was heard of."""
+
+    async def is_now(device: str) -> list[str]:
+        figures = (await gateway.figures())["campus_gateway_device_presence"]
+        return [
+            dict(labels)["presence"] for labels, value in figures.items() if value and device in str(labels)
+        ]
+
+    assert await is_now("buttons") == ["unknown"]
+    await gateway.journal.presence("buttons", Presence.OFFLINE, "cable")
+    assert await is_now("buttons") == ["offline"]
+    await gateway.journal.presence("buttons", Presence.ONLINE)
+    assert await is_now("buttons") == ["online"]
+
+
+async def test_health_clock_and_disk(gateway: Gateway, site: Site) -> None:
+    """Intake, clock and journal each have their yes or no."""
+    names = ("intake_works", "clock_trusted", "journal_durable", "journal_ballast")
+    assert [await gateway.value(name) for name in names] == [1, 1, 1, 1]
+    assert await gateway.value("boot") == 1
+
+    gateway.problems.append(Problem("journal", "stuck"))
+    gateway.clock_state[0] = ClockState.UNTRUSTED
+    state = site.site.state_dir
+    state.rename(state.with_name("gone"))
+    await gateway.journal.report(PRESS)
+
+    assert [await gateway.value(name) for name in names[:3]] == [0, 0, 0]
+
+
+async def test_connections_destinations_cameras_and_process(gateway: Gateway) -> None:
+    """What the services tell is on the page, unreadable input summed up, and the process's memory and time with it."""
+    figures = await gateway.figures()
+
+    def of(name: str, label: str) -> dict[str, float]:
+        return {dict(labels)[label]: value for labels, value in figures[f"campus_gateway_{name}"].items()}
+
+    expected = {"attempts": 3, "losses": 2, "faults": 1, "reports": 40, "readings": 50, "malformed": 11}
+    for name, value in expected.items():
+        assert of(f"connection_{name}_total", "connection") == {"bus-1": value}
+    assert of("connection_serving", "connection") == {"bus-1": 1}
+    assert of("connection_idle_seconds", "connection") == {"bus-1": 12}
+    assert of("camera_recording", "camera") == {"cam-gate": 1}
+    assert of("camera_segments_total", "camera") == {"cam-gate": 90}
+    assert figures["campus_gateway_readings_dropped_total"][()] == 7
+    assert figures["process_resident_memory_bytes"][()] > 1_000_000
+    assert figures["process_cpu_seconds_total"][()] > 0
+
+
+async def test_no_label_is_made_up_by_others(gateway: Gateway) -> None:
+    """Names that a device, the uplink or an old journal bring along make no series: the page can't be made to grow."""
+    for number in range(50):
+        await gateway.journal.report(replace(PRESS, device="buttons", point=f"buttons:{number}"))
+        await gateway.journal.presence(f"stranger-{number}", Presence.ONLINE)
+    page = (await gateway.metrics.page()).decode()
+
+    assert "stranger" not in page
+    assert "made up" not in page
+    assert "buttons:" not in page
+    assert len(page.splitlines()) < 500
+
+
+async def test_a_journal_that_does_not_answer_takes_nothing_else_away(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the backlog can't be read, the page comes without it and with all the rest."""
+
+    async def unreadable(destination: str) -> None:
+        raise JournalUnwritable(f"no answer about {destination}")
+
+    monkeypatch.setattr(gateway.journal, "backlog", unreadable)
+    figures = await gateway.figures()
+
+    assert "campus_gateway_backlog_rows" not in figures
+    assert figures["campus_gateway_journal_durable"][()] == 1
+
+
+async def test_the_supervisor_fits(gateway: Gateway, site: Site) -> None:
+    """The daemon's own supervisor is what the metrics take; a site without services has no such figures."""
+    supervisor: Connections = Supervisor([], {}, gateway.journal, gateway.clock, random.Random(1))
+    assert supervisor.stats() == ()
+    alone = Metrics(
+        Sources(
+            site=site,
+            journal=gateway.journal,
+            clock=gateway.clock,
+            tracer=gateway.tracer,
+            clock_state=lambda: ClockState.TRUSTED,
+            problems=list,
+        )
+    )
+
+    page = (await alone.page()).decode()
+    assert "connection_" not in page
+    assert "camera_" not in page
+
+
+async def test_the_page_over_http(gateway: Gateway) -> None:
+    """Prometheus gets it over its own listener with the content type of the text format."""
+    listener = MetricsListener(MetricsSettings(port=0), gateway.metrics.page, CONTENT_TYPE, SystemClock())
+    task = asyncio.create_task(listener.run())
+    host, port = await asyncio.wait_for(listener.listening(), 10)
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://{host}:{port}/metrics")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert answer.headers["content-type"] == CONTENT_TYPE
+    assert b"campus_gateway_info{" in answer.content
+
+
+async def test_the_alert_rules_name_metrics_that_exist(gateway: Gateway) -> None:
+    """Each metric and each label value in config/prometheus-alerts.yml is on the page."""
+    rules = ALERTS.read_text(encoding="utf-8")
+    expressions = re.findall(r"^\s+expr: (.+)$", rules, re.MULTILINE)
+    page = (await gateway.metrics.page()).decode()
+    figures = await gateway.figures()
+
+    named = {
+        name
+        for expression in expressions
+        for name in re.findall(r"\b(?:campus_gateway|process)_\w+", expression)
+    }
+    assert len(expressions) == rules.count("- alert:") > 5
+    assert not {name for name in named if name not in figures}
+    for label in re.findall(r'\b(?!job)\w+="[^"]+"', " ".join(expressions)):
+        assert label in page, f"no series has {label}"

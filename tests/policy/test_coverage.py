@@ -1,0 +1,116 @@
+"""Coverage: what was recorded, and why the rest was not."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.policy.coverage import JOINT, UNKNOWN, Gap, coverage, local_days
+
+START = datetime(2026, 3, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def told(
+    recorded: list[tuple[float, float]], known: list[tuple[float, float, str]]
+) -> list[tuple[float, float, str]]:
+    """The gaps of the first 100 seconds."""
+    found = coverage(
+        [(at(a), at(b)) for a, b in recorded],
+        [Gap(start=at(a), end=at(b), cause=cause) for a, b, cause in known],
+        start=START,
+        end=at(100),
+    )
+    return [((g.start - START).total_seconds(), (g.end - START).total_seconds(), g.cause) for g in found.gaps]
+
+
+def test_segments_side_by_side_are_whole() -> None:
+    """Milliseconds of rounding between segments, overlaps and ends outside the time asked for are no gaps."""
+    found = coverage(
+        [(at(-20), at(40)), (at(40.02), at(70)), (at(69), at(120))], [], start=START, end=at(100)
+    )
+
+    assert found.share == 1.0
+    assert found.gaps == ()
+
+
+def test_a_hole_without_a_row_is_of_unknown_cause() -> None:
+    """Nothing is glossed over."""
+    assert told([(0, 40), (60, 100)], []) == [(40, 60, UNKNOWN)]
+
+
+def test_a_hole_takes_the_cause_of_its_row() -> None:
+    """The row's edges may be a little off those of the footage."""
+    assert told([(0, 40), (60, 100)], [(41.5, 59, "camera")]) == [(40, 60, "camera")]
+
+
+def test_a_row_over_recorded_time_is_no_gap() -> None:
+    """Footage that is there was recorded, whatever a row says."""
+    assert told([(0, 100)], [(10, 20, "camera")]) == []
+
+
+def test_one_hole_can_have_several_causes() -> None:
+    """Each stretch has its own; what is between them and is no slack is unknown."""
+    known: list[tuple[float, float, str]] = [(10, 30, "stopped"), (30, 50, "network"), (70, 100, "disk")]
+
+    assert told([(0, 10)], known) == [
+        (10, 30, "stopped"),
+        (30, 50, "network"),
+        (50, 70, UNKNOWN),
+        (70, 100, "disk"),
+    ]
+
+
+def test_nothing_recorded_at_all() -> None:
+    """The share is 0 and the whole time one gap."""
+    found = coverage([], [], start=START, end=at(100))
+
+    assert found.share == 0
+    assert [gap.cause for gap in found.gaps] == [UNKNOWN]
+
+
+def test_no_time_at_all_is_covered() -> None:
+    """An empty interval misses nothing."""
+    assert coverage([], [], start=START, end=START).share == 1.0
+
+
+def test_an_interval_the_wrong_way_round_is_refused() -> None:
+    """The caller learns of its mistake."""
+    with pytest.raises(ValueError, match="before the start"):
+        coverage([], [], start=at(1), end=START)
+
+
+def test_days_are_those_of_the_site() -> None:
+    """12 March in Shanghai begins at 16:00 UTC the day before."""
+    days = local_days(at(0), at(86400), ZoneInfo("Asia/Shanghai"))
+
+    assert days == [(at(0), at(16 * 3600)), (at(16 * 3600), at(86400))]
+
+
+pairs = st.tuples(st.floats(-10, 110), st.floats(-10, 110)).map(lambda p: (min(p), max(p)))
+
+
+@given(st.lists(pairs), st.lists(st.tuples(pairs, st.sampled_from(["camera", "disk"]))))
+def test_gaps_and_footage_make_up_the_whole(
+    recorded: list[tuple[float, float]], known: list[tuple[tuple[float, float], str]]
+) -> None:
+    """Recorded time and gaps add up exactly; gaps are in order, disjoint, and contain no second that was recorded."""
+    found = coverage(
+        [(at(a), at(b)) for a, b in recorded],
+        [Gap(start=at(a), end=at(b), cause=cause) for (a, b), cause in known],
+        start=START,
+        end=at(100),
+    )
+    missing = sum((gap.end - gap.start for gap in found.gaps), timedelta())
+
+    assert found.recorded + missing == timedelta(seconds=100)
+    assert all(a.end <= b.start for a, b in pairwise(found.gaps))
+    for gap in found.gaps:
+        assert gap.start < gap.end
+        assert not any(at(a) < gap.end and at(b) > gap.start and at(b) - at(a) > JOINT for a, b in recorded)
