@@ -1,1 +1,1 @@
-"""What tells others that the gateway lives: metrics, health page, watchdog."""
+"""What tells others that the gateway lives: the watchdog and health page, metrics, and whether its clock can be believed."""

@@ -300,3 +300,14 @@ async def test_the_alert_rules_name_metrics_that_exist(gateway: Gateway) -> None
     assert not {name for name in named if name not in figures}
     for label in re.findall(r'\b(?!job)\w+="[^"]+"', " ".join(expressions)):
         assert label in page, f"no series has {label}"
+
+
+async def test_the_readme_lists_every_metric(gateway: Gateway) -> None:
+    """Whoever writes a dashboard finds each name in gateway/health/README.md."""
+    readme = (Path(__file__).parents[2] / "gateway" / "health" / "README.md").read_text(encoding="utf-8")
+    families = text_string_to_metric_families((await gateway.metrics.page()).decode())
+    names = {family.name.removeprefix("campus_gateway_") for family in families if family.type != "unknown"}
+    told = set(re.findall(r"`(\w+?)(?:_total)?`", readme))
+    told |= {f"connection_{word}" for word in re.findall(r"connection_\{([a-z,]+)\}", readme)[0].split(",")}
+
+    assert not {name for name in names if not name.startswith("process_")} - told

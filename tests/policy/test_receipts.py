@@ -164,3 +164,10 @@ def test_missing_is_asked_for_as_far_as_it_was_published() -> None:
     assert weigh(Receipt(stream=STREAM, upto=2, missing=(8, 3, 4, 11)), known) == Meaning(
         2, ((1, 2),), ((3, 4), (8, 8))
     )
+
+
+def test_what_is_published_again_is_confirmed_again() -> None:
+    """A confirmation that the journal lost (its disk was gone) comes once more, by the next receipt."""
+    known = _known(5, upto=5)
+    known[STREAM].publish(2)
+    assert weigh(Receipt(stream=STREAM, upto=5), known) == Meaning(5, ((2, 2),), ())

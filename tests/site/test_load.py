@@ -1,9 +1,12 @@
 """gateway.site.load: whatever is wrong with a site file is said with file, table, key and what would be right."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from drivers import DRIVERS
 from gateway.errors import SiteFileError
@@ -460,3 +463,26 @@ def test_a_drivers_contradictions_are_told_where_they_are(tmp_path: Path) -> Non
     assert problems == [
         "bus[1]: devices 'module', 'm2': all have slave 1 on this connection; a slave number belongs to one device"
     ]
+
+
+# ---- whatever it is
+
+
+@given(
+    at=st.integers(0, len(SITE)),
+    cut=st.integers(0, 60),
+    put=st.text(max_size=20) | st.sampled_from(["[[", "=", "{", '"""']),
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_file_is_read_or_refused(tmp_path: Path, at: int, cut: int, put: str) -> None:
+    """A file with any stretch replaced by anything is either a site or a list of problems, never another error."""
+    text = (SITE[:at] + put + SITE[at + cut :]).encode("utf-8", "surrogatepass")
+    with suppress(SiteFileError):
+        load(tmp_path, text)
+
+
+@given(data=st.binary(max_size=300))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rubbish_is_refused(tmp_path: Path, data: bytes) -> None:
+    """Bytes that a dying disk may give back are refused in words."""
+    assert refused(tmp_path, data)
