@@ -93,6 +93,7 @@ class JournalCore:
         )
         self._closed = False
         self._reader: aiosqlite.Connection | None = None
+        self._opening_reader = asyncio.Lock()
         self._side_dirty = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.disk_changed = asyncio.Event()
@@ -262,14 +263,19 @@ class JournalCore:
         if self._disk.durability is Durability.MEMORY:
             return await self._writer.on_thread(lambda db: db.execute(sql, parameters).fetchall())
         try:
+            reader = await self._open_reader()
+            return [tuple(row) for row in await reader.execute_fetchall(sql, parameters)]
+        except sqlite3.Error as error:
+            await self._close_reader()
+            raise JournalUnwritable(f"the journal can't be read: {error}") from error
+
+    async def _open_reader(self) -> aiosqlite.Connection:
+        async with self._opening_reader:
             if self._reader is None:
                 reader = aiosqlite.connect(f"file:{self.path}?mode=ro", uri=True, isolation_level=None)
                 reader._thread.daemon = True  # noqa: SLF001 - a journal that nobody closed must not keep the process alive
                 self._reader = await reader
-            return [tuple(row) for row in await self._reader.execute_fetchall(sql, parameters)]
-        except sqlite3.Error as error:
-            await self._close_reader()
-            raise JournalUnwritable(f"the journal can't be read: {error}") from error
+            return self._reader
 
     async def _close_reader(self) -> None:
         reader, self._reader = self._reader, None

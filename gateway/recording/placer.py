@@ -1,0 +1,124 @@
+"""From spool to shelf to library: each whole file is placed, then owned by a row (DESIGN "A minute of video")."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from gateway.clock import Clock, from_ms
+from gateway.model import ClockState
+from gateway.recording.inventory import Inventory
+from gateway.recording.needs import FileThread
+from gateway.recording.protocol import Recovered, SegmentFinished
+from gateway.recording.shelf import Shelf
+from gateway.store.library import Library, LibraryUnusable
+from gateway.store.library_rows import NewSegment
+
+logger = logging.getLogger(__name__)
+
+#: Files that may wait to be placed; of more the names are forgotten, they are found in the spool at the next start.
+MAX_WAITING = 10_000
+
+_RETRY_S = 10.0
+_RECENT = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    report: SegmentFinished | Recovered
+    placed: NewSegment | None = None
+
+
+class Placer:
+    """Places what is reported, in order; what the disk does not take is tried again.
+
+    `on_placed` is called after each; `on_trouble` with what is wrong, once for each failure in a row, and with ""
+    when it works again.
+    """
+
+    def __init__(
+        self,
+        *,
+        shelf: Shelf,
+        library: Library,
+        files: FileThread,
+        inventory: Inventory,
+        clock: Clock,
+        clock_state: Callable[[], ClockState],
+        on_placed: Callable[[NewSegment], None],
+        on_trouble: Callable[[str], None],
+    ) -> None:
+        self._shelf = shelf
+        self._library = library
+        self._files = files
+        self._inventory = inventory
+        self._clock = clock
+        self._clock_state = clock_state
+        self._on_placed = on_placed
+        self._on_trouble = on_trouble
+        self._waiting: dict[str, _Waiting] = {}
+        self._wake = asyncio.Event()
+        self.placed = self.recovered = self.left = 0
+
+    @property
+    def waiting(self) -> int:
+        """Files that are whole and not on the shelf yet."""
+        return len(self._waiting)
+
+    def add(self, report: SegmentFinished | Recovered) -> None:
+        """Place this file soon."""
+        if len(self._waiting) >= MAX_WAITING:
+            self.left += 1
+            return
+        self._waiting.setdefault(report.path, _Waiting(report))
+        self._wake.set()
+
+    async def run(self) -> NoReturn:
+        """Until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if not await self.place_waiting():
+                await self._clock.sleep(_RETRY_S)
+                self._wake.set()
+
+    async def place_waiting(self) -> bool:
+        """Place what waits; False as soon as the disk does not take one."""
+        while self._waiting:
+            path, waiting = next(iter(self._waiting.items()))
+            try:
+                await self._place(waiting)
+            except (OSError, LibraryUnusable) as error:
+                self._on_trouble(f"footage can't be put on the shelf: {error}")
+                return False
+            self._waiting.pop(path, None)
+            self._on_trouble("")
+        return True
+
+    async def _place(self, waiting: _Waiting) -> None:
+        report = waiting.report
+        start, end = from_ms(report.start_ms), from_ms(report.end_ms)
+        if waiting.placed is None:
+            trusted = self._clock_state() is ClockState.TRUSTED and self._is_recent(end)
+            try:
+                waiting.placed = await self._files.do(
+                    self._shelf.place, Path(report.path), report.camera, start, end, trusted=trusted
+                )
+            except FileNotFoundError:
+                if not await self._files.do(self._shelf.spool.is_dir):
+                    raise  # the whole disk is gone
+                # Placed already, by a try that seemed to fail; the shelf knows.
+                logger.info("%s is not in the spool any more", report.path)
+                await self._inventory.take_day(report.camera, f"{start:%Y-%m-%d}")
+                return
+        await self._library.add_segment(waiting.placed)
+        self.placed += 1
+        self.recovered += isinstance(report, Recovered)
+        self._on_placed(waiting.placed)
+
+    def _is_recent(self, end: datetime) -> bool:
+        """Whether a clock that is right now was right then: a stamp far from now may be of another clock's time."""
+        return -_RECENT <= self._clock.now() - end <= _RECENT

@@ -1,0 +1,104 @@
+"""The time of a stream: stamps that only go forward, and wall-clock times that a step of the clock can't spoil. Pure."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+#: A stamp further ahead of its packet's arrival than this is a jump, not a late packet; seconds.
+AHEAD_S = 2.0
+#: The wall clock has stepped if it moved so much more or less than the monotonic one; seconds.
+STEP_S = 1.0
+#: What the library gathered while it looked at a new stream comes out at once; this long the first arrivals are checked.
+_BURST_S = 2.0
+#: A picture's place behind its decoding time can't be further than this; seconds.
+_REORDER_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Where a packet belongs, in ticks of the stream from its beginning. `jumped`: its own stamp made no sense."""
+
+    dts: int
+    pts: int
+    jumped: bool
+
+
+class Timeline:
+    """Makes a camera's stamps continuous. A jump costs no packet: time goes on by the packets' arrival."""
+
+    def __init__(self, tick: Fraction) -> None:
+        self._tick = float(tick)
+        self._last: int | None = None  # the camera's stamp of the last packet
+        self._last_duration = 0
+        self._out = 0
+        self._arrival = 0.0
+
+    def place(self, dts: int | None, pts: int | None, duration: int | None, arrival: float) -> Stamp:
+        """Give the next packet its place. `arrival` in monotonic seconds; stamps and duration may be missing."""
+        raw = self._raw(dts, pts)
+        jumped = False
+        if self._last is not None:
+            elapsed = self._ticks(arrival - self._arrival)
+            step = raw - self._last
+            jumped = step < 0 or step > elapsed + self._ticks(AHEAD_S)
+            self._out += max(1, elapsed if jumped else step)
+        self._last, self._last_duration, self._arrival = raw, duration or 0, arrival
+        behind = pts - raw if pts is not None else 0
+        return Stamp(self._out, self._out + (behind if 0 <= behind <= self._ticks(_REORDER_S) else 0), jumped)
+
+    def seconds(self, ticks: int) -> float:
+        """So many ticks in seconds."""
+        return ticks * self._tick
+
+    def _raw(self, dts: int | None, pts: int | None) -> int:
+        if dts is not None:
+            return dts
+        if pts is not None:
+            return pts
+        return 0 if self._last is None else self._last + self._last_duration
+
+    def _ticks(self, seconds: float) -> int:
+        return int(seconds / self._tick)
+
+
+class Span:
+    """The wall-clock start and end of one segment.
+
+    `wall` (seconds since 1970) is read once, at the first packet; all else is counted by the monotonic clock.
+    `since` is the earliest that the first packet can have come, for the first segment of a stream: what was
+    gathered before it was handed over arrived earlier than it seems. None for the others.
+    """
+
+    def __init__(self, wall: float, arrival: float, since: float | None = None) -> None:
+        self._wall = wall
+        self._arrival = arrival
+        self._since = since
+        self._first = arrival
+        self._last = arrival
+
+    def observe(self, arrival: float, media_s: float) -> None:
+        """A packet came, whose place is `media_s` after the first one."""
+        self._last = arrival
+        if self._since is not None and arrival - self._arrival <= _BURST_S:
+            self._first = max(self._since, min(self._first, arrival - media_s))
+
+    def stepped(self, wall: float, arrival: float) -> bool:
+        """Whether the wall clock has been set since the first packet."""
+        return abs((wall - self._wall) - (arrival - self._arrival)) > STEP_S
+
+    def settled(self, arrival: float) -> bool:
+        """Whether the start will not change any more."""
+        return self._since is None or arrival - self._arrival > _BURST_S
+
+    def age(self, arrival: float) -> float:
+        """Seconds from the first packet."""
+        return arrival - self._first
+
+    @property
+    def start_ms(self) -> int:
+        """When the first packet came."""
+        return round((self._wall - (self._arrival - self._first)) * 1000)
+
+    def end_ms(self, arrival: float | None = None, *, picture_s: float = 0.0) -> int:
+        """When the segment ended: at the arrival of what came next, else a picture's length after its last packet."""
+        end = self._last + picture_s if arrival is None else arrival
+        return max(self.start_ms + 1, self.start_ms + round((end - self._first) * 1000))
