@@ -7,7 +7,7 @@ from pathlib import Path
 
 from drivers import DRIVERS
 from gateway import __version__
-from gateway.cli import check, fsck, run, users
+from gateway.cli import bench, check, demo, fsck, run, users
 from gateway.driver import DriverSpec
 from gateway.errors import SiteFileError
 
@@ -39,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     command.add_argument("--trace", type=Path, metavar="FILE", help="write where each event is on its way")
 
+    command = _add(
+        commands, "demo", demo.demo, "a whole simulated school, its gateway and its county; no other set-up"
+    )
+    demo.add_arguments(command)
+
     command = _add(commands, "check", check.check, "is the site file right; reads that file alone")
     command.add_argument("site", type=Path, metavar="SITE.toml")
     command.add_argument("--json", action="store_true", help="for machines")
@@ -62,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--display", default="", help="the name as colleagues read it")
             one.add_argument("--role", default="guard", choices=("guard", "technician", "admin"))
     actions.add_parser("disable", help="may not sign in any more").add_argument("name")
+
+    command = _add(commands, "bench", bench.bench, "one benchmark of the gateway on this machine")
+    bench.add_arguments(command)
     return parser
 
 

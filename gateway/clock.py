@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -48,6 +49,7 @@ def from_ms(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+@lru_cache(maxsize=256)  # an event has the same moment several times
 def rfc3339(moment: datetime) -> str:
     """`2026-11-21T09:30:00.123Z`: the only form of a time on the wire (CONTRACT: UTC, milliseconds)."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

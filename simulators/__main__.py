@@ -7,16 +7,36 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from simulators.fault import Simulator
 from simulators.steer import Steering, Verb, stdin_lines
-from simulators.verbs import camera_verbs, common_verbs, county_verbs, find_input, modbus_verbs, plug_verbs
+from simulators.verbs import (
+    camera_verbs,
+    common_verbs,
+    county_verbs,
+    find_input,
+    modbus_verbs,
+    plug_verbs,
+    school_verbs,
+)
 
 if TYPE_CHECKING:
     from simulators.county import Event
 
 Run = Callable[[argparse.Namespace], Coroutine[None, None, None]]
+
+
+class Serving(Protocol):
+    """What is run here: one simulator, or a school of them."""
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        ...
+
+    async def stop(self) -> None:
+        """End, and let go of everything."""
+        ...
+
 
 EPILOG = "While it runs, type `help` for what it can be told; `quit`, Ctrl-C or SIGTERM end it."
 
@@ -79,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
 
     broker = add("broker", "an MQTT 3.1.1 broker on 127.0.0.1, in pure Python", _broker)
     broker.add_argument("--port", type=int, default=1883, help="0 takes a free one (default 1883)")
+
+    school = add("school", "every device and camera of a site file, at the addresses it names", _school)
+    school.add_argument("site", type=Path, metavar="SITE.toml")
     return parser
 
 
@@ -139,7 +162,21 @@ async def _broker(options: argparse.Namespace) -> None:
     await _serve(broker, common_verbs(broker), lambda: f"MQTT 3.1.1 broker on 127.0.0.1:{broker.port}")
 
 
-async def _serve(simulator: Simulator, verbs: Iterable[Verb], banner: Callable[[], str]) -> None:
+async def _school(options: argparse.Namespace) -> None:
+    from drivers import DRIVERS  # noqa: PLC0415 - see above
+    from gateway.errors import SiteFileError  # noqa: PLC0415 - see above
+    from gateway.site import load_site  # noqa: PLC0415 - see above
+    from simulators.school import School  # noqa: PLC0415 - see above
+
+    try:
+        site = load_site(options.site, DRIVERS)
+        school = School(site)
+    except SiteFileError as error:
+        raise ValueError(str(error)) from error
+    await _serve(school, school_verbs(school), lambda: f"{site.site.id}: {', '.join(school.devices)}")
+
+
+async def _serve(simulator: Serving, verbs: Iterable[Verb], banner: Callable[[], str]) -> None:
     """Start, obey, and stop in good order. At the end of standard input it goes on until a signal."""
     loop = asyncio.get_running_loop()
     told_to_end = asyncio.Event()

@@ -119,7 +119,10 @@ class FaultProxy:
         self.down.release()
         if self._accepting is None:
             assert self._reserved is not None, "start() first"
-            self._accepting = asyncio.create_task(self._accept(self._reserved.listen()))
+            listener = self._reserved.listen()
+            self._accepting = asyncio.create_task(self._accept(listener))
+            # not a `with` in `_accept`: a task that is cancelled before its first step has none
+            self._accepting.add_done_callback(lambda _: listener.close())
 
     async def reset_after(self, byte_count: int) -> None:
         """Reset the connection that carries the `byte_count`-th byte from now (both directions together), once."""
@@ -154,22 +157,21 @@ class FaultProxy:
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with listener:
-            while True:
-                try:
-                    client, _ = await loop.sock_accept(listener)
-                except ConnectionAbortedError:
-                    continue  # the client gave up before we took it
-                self.connections += 1
-                if self.dice.random() < self.drop_chance:
-                    _close(client, reset=True)
-                    continue
-                connection = _Connection(self, client)
-                task = asyncio.create_task(connection.run())
-                self._open.add(task)
-                # not a `finally` in `run`: a task that is cancelled before its first step has none
-                task.add_done_callback(connection.close)
-                task.add_done_callback(self._open.discard)
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except ConnectionAbortedError:
+                continue  # the client gave up before we took it
+            self.connections += 1
+            if self.dice.random() < self.drop_chance:
+                _close(client, reset=True)
+                continue
+            connection = _Connection(self, client)
+            task = asyncio.create_task(connection.run())
+            self._open.add(task)
+            # not a `finally` in `run`: a task that is cancelled before its first step has none
+            task.add_done_callback(connection.close)
+            task.add_done_callback(self._open.discard)
 
     def allowance(self, wanted: int) -> tuple[int, bool]:
         """How many of so many bytes may pass, and whether the connection is to be reset after them."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # loaded by whoever runs that simulator, not by all
     from simulators.camera import CameraSimulator
     from simulators.county import County
     from simulators.modbus import ModbusRtuSimulator, ModbusSlave, ModbusTcpSimulator
+    from simulators.school import School
 
 LONGEST_SECONDS = 3600
 
@@ -140,6 +141,50 @@ def county_verbs(county: "County") -> list[Verb]:
     ]
 
 
+def school_verbs(school: "School") -> list[Verb]:
+    """Points and devices, by the ids of the site file."""
+
+    async def press(words: Sequence[str]) -> str:
+        return f"pressed at {school.press(_take(words, 1)[0]).at_utc:%H:%M:%S.%f} UTC"
+
+    async def release(words: Sequence[str]) -> str:
+        return f"released at {school.release(_take(words, 1)[0]).at_utc:%H:%M:%S.%f} UTC"
+
+    async def pulse(words: Sequence[str]) -> str:
+        point, seconds = _take(words, 2)
+        press = await school.pulse(point, _seconds(seconds))
+        return f"pressed at {press.at_utc:%H:%M:%S.%f} UTC for {seconds} s"
+
+    async def value(words: Sequence[str]) -> str:
+        point, number = _take(words, 2)
+        school.set_value(point, _number(number))
+        return "ok"
+
+    async def fault(words: Sequence[str]) -> str:
+        device, name = _take(words, 2)
+        await school.misbehave(device, _fault(name))
+        return "ok"
+
+    async def power_cycle(words: Sequence[str]) -> str:
+        device, seconds = _take(words, 2)
+        await school.power_cycle(device, _seconds(seconds))
+        return "ok, back again"
+
+    async def what(_words: Sequence[str]) -> str:
+        points = "\n".join(f"{name}  {one.point.kind}" for name, one in school.points.items())
+        return f"{points}\ndevices: {', '.join(school.devices)}"
+
+    return [
+        Verb("press POINT", "bring it into alarm; it stays so", press),
+        Verb("release POINT", "bring it to rest", release),
+        Verb("pulse POINT SECONDS", "press for so long; a latched one stays", pulse),
+        Verb("value POINT NUMBER", "let it measure that, in its unit", value),
+        Verb("fault DEVICE FAULT", f"of a device, bus or camera: {', '.join(Fault)}", fault),
+        Verb("power-cycle DEVICE SECONDS", "off without a goodbye, on again after so long", power_cycle),
+        Verb("list", "the points with their kinds, and the devices", what),
+    ]
+
+
 def find_input(slaves: "Mapping[int, ModbusSlave]", place: str) -> "tuple[ModbusSlave, int]":
     """`1/0` is address 0 of slave 1. Raises ValueError that says which slaves there are."""
     slave, _, address = place.partition("/")
@@ -175,13 +220,17 @@ def _fault(word: str) -> Fault:
 
 
 def _seconds(word: str) -> float:
-    try:
-        seconds = float(word)
-    except ValueError:
-        raise ValueError(f"{word!r}: give a number of seconds") from None
+    seconds = _number(word)
     if not 0 <= seconds <= LONGEST_SECONDS:
         raise ValueError(f"{word} s: give 0 to {LONGEST_SECONDS}")
     return seconds
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise ValueError(f"{word!r}: give a number") from None
 
 
 def _whole(word: str) -> int:

@@ -51,6 +51,10 @@ _WORDS: dict[str, dict[Language, str]] = {
     },
     "user-none": {"zh": "还没有账号", "en": "there are no accounts yet"},
     "user-disabled-mark": {"zh": "已停用", "en": "disabled"},
+    "demo-needs": {
+        "zh": "demo 还需要 {name}：pip install 'campus-gateway[demo]'，或在源码目录用 make demo",
+        "en": "the demo needs {name} as well: pip install 'campus-gateway[demo]', or make demo in a checkout",
+    },
     "password": {"zh": "密码：", "en": "Password: "},
     "password-again": {"zh": "再次输入：", "en": "Again: "},
     "password-differs": {"zh": "两次输入不同", "en": "the two differ"},

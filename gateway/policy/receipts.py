@@ -47,11 +47,11 @@ class StreamKnowledge:
     reopened: Ranges = field(default_factory=Ranges)
 
     def publish(self, sequence: int) -> None:
-        """This number was handed to a broker."""
+        """This number was handed to a broker: it waits in the outbox, so a receipt is to confirm it (anew)."""
         self.published.add(sequence, sequence)
         self.numbered = max(self.numbered, sequence)
-        if self.reopened:
-            self.reopened.remove(sequence, sequence)
+        self.stored.remove(sequence, sequence)
+        self.reopened.remove(sequence, sequence)
 
     def learn(self, meaning: "Meaning") -> None:
         """Keep what a receipt said."""

@@ -1,1 +1,5 @@
 """From the outbox to the county and back: MQTT, receipts, commands."""
+
+from gateway.uplink.service import Uplink, UplinkView
+
+__all__ = ["Uplink", "UplinkView"]

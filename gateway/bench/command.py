@@ -1,0 +1,51 @@
+"""Runs one benchmark and says what it found: a table for people, JSON for machines (CONTRACT, `bench`)."""
+
+import argparse
+import asyncio
+import json
+import sqlite3
+import sys
+
+from gateway.bench import idle, latency, storm
+from gateway.bench.figures import Result
+from gateway.bench.machine import Machine, look
+from gateway.bench.processes import BenchError
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """0; 1 if it could not be run, or if it found what must never be (an event lost). A missed target is only said."""
+    try:
+        machine = look(arguments.dir)
+        result = asyncio.run(_run(arguments))
+        if arguments.json:
+            document = result.document(arguments.name, machine)
+            arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    except (BenchError, TimeoutError, OSError, sqlite3.Error) as error:
+        sys.stderr.write(f"bench {arguments.name}: {error}\n")
+        return 1
+    sys.stdout.write(_table(arguments.name, machine, result))
+    for words in result.broken:
+        sys.stderr.write(f"bench {arguments.name}: {words}\n")
+    return 1 if result.broken else 0
+
+
+async def _run(arguments: argparse.Namespace) -> Result:
+    match arguments.name:
+        case "latency":
+            return await latency.run(arguments.dir, count=arguments.count or 1000)
+        case "storm":
+            return await storm.run(arguments.dir, count=arguments.count or 20_000)
+        case "idle":
+            return await idle.run(arguments.dir, seconds=arguments.seconds)
+        case name:
+            raise BenchError(f"there is no benchmark {name!r}")
+
+
+def _table(name: str, machine: Machine, result: Result) -> str:
+    lines = [
+        f"{name}: {machine.cores} cores of {machine.cpu}, Python {machine.python}, kernel {machine.kernel},",
+        f"  {machine.filesystem}, fsync {machine.fsync_ms:g} ms, load {machine.load:g} before",
+        *(f"  {key:<26}{figure}" for key, figure in result.figures.items()),
+        *(f"  {target}" for target in result.targets),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,278 @@
+"""The scripted day: what happens in the school, what must follow from it, and how long that may take."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import av
+import numpy as np
+
+from gateway.clock import from_ms
+from gateway.demo.guard import ConsoleRefused, Json
+from gateway.demo.process import GatewayDied
+from gateway.demo.stage import Stage
+from gateway.demo.telling import ROUND_S, Teller
+from gateway.demo.words import Words
+from gateway.model import GATEWAY, EventType
+from simulators.camera.picture import read_clock
+from simulators.county import Event
+
+#: So long one thing may take on a loaded machine; seconds.
+PATIENCE_S = 30.0
+
+STEPS = ("start", "press", "close", "cut", "blind", "back", "camera", "kill", "retention")
+
+GATE, OFFICE, SMOKE = "gate-button", "office-button", "hall-smoke"
+
+_LOOK_S = 0.1
+_CLOCKS_APART = timedelta(seconds=5)  # a picture takes its time from the lens to the file on a loaded machine
+
+
+class StepFailed(Exception):  # noqa: N818 - what happened
+    """What had to follow did not; the message says it in words."""
+
+
+class Day:
+    """`run` plays step after step, to the end or to the first that fails. `pause_s` lets a person follow."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        teller: Teller,
+        words: Words,
+        *,
+        patience_s: float = PATIENCE_S,
+        pause_s: float = 0.0,
+    ) -> None:
+        self.done: list[str] = []
+        self.failed: tuple[str, str] | None = None
+        self._stage = stage
+        self._clock = stage.clock
+        self._guard = stage.guard
+        self._teller = teller
+        self._words = words
+        self._patience_s = patience_s
+        self._pause_s = pause_s
+        self._told: set[str] = set()
+
+    async def run(self) -> None:
+        """The day."""
+        acts: tuple[Callable[[], Awaitable[None]], ...] = (
+            self._start,
+            self._press,
+            self._close,
+            self._cut,
+            self._blind,
+            self._back,
+            self._camera,
+            self._kill,
+            self._retention,
+        )
+        for step, act in zip(STEPS, acts, strict=True):
+            self._teller.begin(step)
+            began = self._clock.monotonic()
+            try:
+                await act()
+            except (StepFailed, ConsoleRefused, GatewayDied, OSError) as error:
+                self.failed = (step, str(error))
+                self._teller.failed(step, str(error))
+                return
+            self.done.append(step)
+            seconds = self._clock.monotonic() - began
+            await self._clock.sleep(2 * ROUND_S)  # its events are shown first
+            self._teller.done(step, seconds)
+            await self._clock.sleep(self._pause_s)
+
+    # ---- the steps
+
+    async def _start(self) -> None:
+        await self._stage.start_gateway()
+        await self._guard.sign_in()
+        self._teller.say(
+            "console", address=self._guard.address, name=self._guard.name, password=self._guard.password
+        )
+        await self._heard(EventType.STREAM_STARTED, GATEWAY)
+        await self._heard(EventType.GATEWAY_STARTED, GATEWAY)
+        for device in self._stage.site.devices:
+            await self._heard(EventType.DEVICE_ONLINE, device.id)
+
+    async def _press(self) -> None:
+        self._stage.press(GATE)
+        await self._receipted(await self._heard(EventType.ALARM_RAISED, GATE))
+
+    async def _close(self) -> None:
+        await self._answer(GATE, "real")
+
+    async def _cut(self) -> None:
+        await self._stage.cut_link()
+        await self._until(lambda: self._is_link(up=False), "why-console", what=self._words("link-down"))
+
+    async def _blind(self) -> None:
+        """Each waits for the console, which needs no link; the county must not know."""
+        self._stage.press(GATE)
+        await self._shown(GATE, lambda alarm: True)
+        self._stage.school.release(GATE)
+        await self._shown(GATE, lambda alarm: alarm["returned_at"] is not None)
+        self._stage.press(GATE)
+        await self._shown(GATE, lambda alarm: alarm["repeats"] == 1)
+        self._stage.press(OFFICE)
+        self._stage.press(SMOKE)
+        await self._shown(OFFICE, lambda alarm: True)
+        await self._shown(SMOKE, lambda alarm: True)
+        await self._clock.sleep(self._pause_s)
+        for event in await self._stage.county.events():
+            if event.type == EventType.ALARM_RAISED and event.id not in self._told:
+                raise StepFailed(self._words("why-early", type=event.type))
+
+    async def _back(self) -> None:
+        await self._stage.restore_link()
+        arrived = [
+            await self._heard(EventType.ALARM_RAISED, GATE),
+            await self._heard(EventType.ALARM_RETURNED, GATE),
+            await self._heard(EventType.ALARM_REPEATED, GATE),
+            await self._heard(EventType.ALARM_RAISED, OFFICE),
+            await self._heard(EventType.ALARM_RAISED, SMOKE),
+        ]
+        for event in arrived:
+            await self._receipted(event)
+        await self._answer(GATE, "real")
+        await self._answer(OFFICE, "false")
+        await self._answer(SMOKE, "test")
+
+    async def _camera(self) -> None:
+        camera = self._stage.camera
+        await self._stage.school.power_off(camera)
+        await self._heard(EventType.DEVICE_OFFLINE, camera)
+        await self._heard(EventType.ALARM_RAISED, camera)
+        await self._stage.school.power_on(camera)
+        await self._heard(EventType.DEVICE_ONLINE, camera)
+        await self._heard(EventType.ALARM_RETURNED, camera)
+        await self._answer(camera, None, by_hand=False)
+
+    async def _kill(self) -> None:
+        """One alarm is open when it dies and must be the same afterwards; one press finds it dead and must not be lost."""
+        self._stage.press(OFFICE)
+        before = await self._heard(EventType.ALARM_RAISED, OFFICE)
+        await self._receipted(before)
+        await self._settled()
+        pid = self._stage.gateway.pid
+        await self._stage.gateway.kill()
+        self._teller.say("killed", pid=pid)
+        await self._until(self._is_gone, "why-state")
+        self._stage.press(GATE)
+        await self._clock.sleep(self._pause_s)
+        await self._stage.start_gateway()
+        self._teller.say("restarted", pid=self._stage.gateway.pid)
+        await self._heard(EventType.GATEWAY_STARTED, GATEWAY)
+        await self._receipted(await self._heard(EventType.ALARM_RAISED, GATE))
+        after = await self._shown(OFFICE, lambda alarm: True)
+        if after["id"] != before.data["alarm"] or after["repeats"]:
+            raise StepFailed(self._words("why-again", point=OFFICE))
+        await self._answer(OFFICE, "real")
+        await self._answer(GATE, "real")
+
+    async def _retention(self) -> None:
+        stage = self._stage
+
+        def look() -> tuple[int, int]:
+            return stage.seeded.left, len(stage.recorded())
+
+        async def kept() -> bool:
+            left, recorded = await asyncio.to_thread(look)
+            return left == 0 and recorded > 0
+
+        left, recorded = await asyncio.to_thread(look)
+        await self._until(kept, "why-footage", left=left, recorded=recorded)
+        if not stage.seeded.held.exists():
+            raise StepFailed(self._words("miss-held", file=stage.seeded.held.name))
+        newest = (await asyncio.to_thread(stage.recorded))[-1]
+        begun, shown = from_ms(int(newest.stem.split("-")[0])), await asyncio.to_thread(_clock_in, newest)
+        if shown is None or abs(shown - begun) > _CLOCKS_APART:
+            raise StepFailed(self._words("why-picture", file=newest.name, shown=shown))
+        self._teller.say("picture", time=f"{shown:%H:%M:%S}")
+        for alarm in await self._guard.alarms():
+            raise StepFailed(
+                self._words("why-open", name=f"{alarm['kind']} {alarm['subject']}: {alarm['detail']}")
+            )
+
+    # ---- what a guard does
+
+    async def _answer(self, subject: str, verdict: str | None, *, by_hand: bool = True) -> None:
+        """Acknowledge, let the cause end, close; the county hears of each."""
+        alarm = str((await self._shown(subject, lambda alarm: True))["id"])
+        await self._guard.acknowledge(alarm)
+        await self._heard(EventType.ALARM_ACKNOWLEDGED, subject)
+        if by_hand:
+            self._stage.school.release(subject)
+            await self._shown(subject, lambda alarm: alarm["returned_at"] is not None)
+            await self._heard(EventType.ALARM_RETURNED, subject)
+        await self._guard.close(alarm, verdict)
+        await self._receipted(await self._heard(EventType.ALARM_CLOSED, subject))
+
+    # ---- what must follow
+
+    async def _heard(self, event_type: EventType, subject: str) -> Event:
+        """The county has an event of this type and subject that no earlier step was about."""
+        try:
+            event = await self._stage.county.wait_for_event(
+                lambda event: (
+                    event.type == event_type and event.subject == subject and event.id not in self._told
+                ),
+                self._patience_s,
+            )
+        except TimeoutError:
+            why = self._words("why-event", type=event_type, subject=subject, seconds=f"{self._patience_s:g}")
+            raise StepFailed(why) from None
+        self._told.add(event.id)
+        return event
+
+    async def _receipted(self, event: Event) -> None:
+        timeline = self._stage.timeline
+
+        async def arrived() -> bool:
+            return timeline.is_receipted(event.id)
+
+        await self._until(arrived, "why-receipt", sequence=event.sequence)
+
+    async def _settled(self) -> None:
+        """Everything that the county has is confirmed to the gateway, and on record there."""
+        timeline = self._stage.timeline
+
+        async def quiet() -> bool:
+            return not timeline.missing_receipts() and not timeline.trace.waiting()
+
+        await self._until(quiet, "why-receipt", sequence="…")
+
+    async def _shown(self, subject: str, match: Callable[[Json], bool]) -> Json:
+        """The console shows an open alarm of the subject that matches."""
+        found: list[Json] = []
+
+        async def look() -> bool:
+            found[:] = [a for a in await self._guard.alarms() if a["subject"] == subject and match(a)]
+            return bool(found)
+
+        await self._until(look, "why-console", what=subject)
+        return found[0]
+
+    async def _is_link(self, *, up: bool) -> bool:
+        return await self._guard.is_link_up() is up
+
+    async def _is_gone(self) -> bool:
+        states = self._stage.county.report().states
+        return bool(states) and not states[-1].online
+
+    async def _until(self, condition: Callable[[], Awaitable[bool]], why: str, **values: object) -> None:
+        """Wait for a condition; raises StepFailed with these words when it does not come true in time."""
+        deadline = self._clock.monotonic() + self._patience_s
+        while not await condition():
+            if self._clock.monotonic() > deadline:
+                raise StepFailed(self._words(why, seconds=f"{self._patience_s:g}", **values))
+            await self._clock.sleep(_LOOK_S)
+
+
+def _clock_in(segment: Path) -> datetime | None:
+    """What the clock in the first picture of a recorded file says."""
+    with av.open(str(segment)) as footage:
+        picture = next(footage.decode(video=0))
+        return read_clock(np.asarray(picture.to_ndarray(format="gray"), np.uint8))
