@@ -23,6 +23,7 @@ from gateway.driver import DriverSpec
 from gateway.errors import GatewayError
 from gateway.recording.shelf import Shelf
 from gateway.site import Site, load_site
+from gateway.store.library_rows import NewSegment
 from simulators.county import County, CountyStore
 from simulators.county.broker import EmbeddedBroker
 from simulators.port import ReservedPort
@@ -175,13 +176,17 @@ class Stage:
         """The camera's id."""
         return self.site.cameras[0].id
 
-    def recorded(self) -> list[Path]:
+    @property
+    def shelf(self) -> Shelf:
+        """Where whole segments are. Its methods block: for a thread."""
+        return Shelf(self.site.recording_dir)
+
+    def recorded(self) -> list[NewSegment]:
         """The whole segments that were recorded since the start, oldest first. Blocks: for a thread."""
-        shelf = Shelf(self.site.recording_dir)
-        found = [
-            shelf.path(file) for day in shelf.days(self.camera) for file in shelf.files(self.camera, day)
-        ]
-        return sorted(set(found) - {*self.seeded.expired, self.seeded.held})
+        shelf, seeded = self.shelf, {*self.seeded.expired, self.seeded.held}
+        files = [file for day in shelf.days(self.camera) for file in shelf.files(self.camera, day)]
+        found = [shelf.read_name(file) for file in files if shelf.path(file) not in seeded]
+        return sorted((one for one in found if one is not None), key=lambda one: one.start)
 
 
 @contextlib.contextmanager

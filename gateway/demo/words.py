@@ -136,9 +136,13 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         "zh": "重启后 {point} 的警情变成了另一条",
         "en": "after the restart the alarm of {point} is another one",
     },
-    "why-footage": {
-        "zh": "{seconds} 秒内：过期录像还剩 {left} 段，今天已录 {recorded} 段",
-        "en": "within {seconds} s: {left} segments beyond their time are left, {recorded} recorded today",
+    "why-expired": {
+        "zh": "{seconds} 秒内没有删完过期录像",
+        "en": "footage beyond its time is there still after {seconds} s",
+    },
+    "why-recovered": {
+        "zh": "{seconds} 秒后，网关被杀前的录像仍缺 3 秒以上",
+        "en": "more than 3 s of footage from before the kill is missing still after {seconds} s",
     },
     "why-open": {"zh": "还有警情没有关闭：{name}", "en": "an alarm is open that nobody caused: {name}"},
     "why-picture": {

@@ -16,7 +16,7 @@ from gateway.uplink.messages import NO_MATCHING_SUBSCRIBERS, SUCCESS, Ack, LinkD
 from gateway.uplink.resend import Resender
 from gateway.uplink.retry import Retries
 from gateway.uplink.shared import Shared
-from gateway.uplink.sources import Outgoing, Sources
+from gateway.uplink.sources import TOPICS, Outgoing, Sources
 from gateway.uplink.timer import Timer
 
 #: The outbox is read at most so often: at thousands of commits a second, one query serves several.
@@ -209,7 +209,7 @@ class Publisher:
     def _refuse_too_large(self, outgoing: Outgoing, now: float) -> None:
         words = f"larger than the {self._bridge.most_bytes} bytes that the broker takes"
         if outgoing.row is not None:
-            self._retries.refused(outgoing.row, outgoing.row.type.topic, words, now)
+            self._retries.refused(outgoing.row, TOPICS[outgoing.row.type], words, now)
         elif outgoing.landed is not None:
             outgoing.landed(now, accepted=False)
         self._shared.complaints.happened("too-large", f"{outgoing.message.topic}: {words}")
@@ -243,7 +243,7 @@ class Publisher:
 
     def _row_acknowledged(self, row: Delivery, ack: Ack, now: float) -> bool:
         """Deal with one row's PUBACK; whether the broker has taken it."""
-        topic = row.type.topic
+        topic = TOPICS[row.type]
         accepts_unrouted = self._shared.settings.unrouted == "accept"
         if ack.reason == SUCCESS or (ack.reason == NO_MATCHING_SUBSCRIBERS and accepts_unrouted):
             if self._retries.accepted(row, topic):

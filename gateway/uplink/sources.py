@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from gateway.model import EventType
 from gateway.policy.ranges import Ranges
 from gateway.store import Delivery
 from gateway.uplink.feed import Feed
@@ -16,6 +17,9 @@ from gateway.uplink.retry import Retries
 from gateway.uplink.shared import Shared
 
 EVENT_CONTENT_TYPE = "application/cloudevents+json"
+
+#: The topic of each type below the root, looked up for every row.
+TOPICS = {kind: kind.topic for kind in EventType}
 
 
 class Landed(Protocol):
@@ -80,7 +84,7 @@ class Sources:
     def _from_backlog(self, rows: deque[Delivery]) -> Outgoing | None:
         if self._retries.is_full:
             return None
-        return self._next_row(rows, lambda row: self._retries.may_send(row, row.type.topic))
+        return self._next_row(rows, lambda row: self._retries.may_send(row, TOPICS[row.type]))
 
     def _from_retries(self, now: float) -> Outgoing | None:
         row = self._retries.take_due(now)
@@ -110,5 +114,5 @@ class Sources:
         return None
 
     def _outgoing(self, row: Delivery) -> Outgoing:
-        topic = f"{self._shared.root}/{row.type.topic}"
+        topic = f"{self._shared.root}/{TOPICS[row.type]}"
         return Outgoing(Message(topic=topic, payload=row.payload, content_type=EVENT_CONTENT_TYPE), row)

@@ -258,7 +258,7 @@ async def test_attempts_back_off_and_an_alarm_shortens_the_wait(tmp_path: Path) 
         await until(lambda: proxy.connections > tried, 5)
 
 
-async def test_a_thousand_lost_connections_keep_the_outbox(tmp_path: Path) -> None:
+async def test_many_lost_connections_keep_the_outbox(tmp_path: Path) -> None:
     """Reconnecting again and again (peers lose their store at it): rows stay, nothing piles up, all arrives."""
     async with (
         mosquitto(tmp_path, extra=UNLIMITED) as broker,
