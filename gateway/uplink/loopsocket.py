@@ -31,7 +31,7 @@ class LoopSocket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client.on_socket_close = lambda _client, _userdata, closing: self._forget(closing)
         self._client.on_socket_register_write = lambda *_: self._flush_soon()
-        self._loop.add_reader(sock, self._client.loop_read)
+        self._loop.add_reader(sock, self._read)
         self._flush_soon()
         self._check_keepalive()
         return True
@@ -52,6 +52,16 @@ class LoopSocket:
     def _current(self) -> socket.socket | None:
         sock = self._client.socket()
         return sock if isinstance(sock, socket.socket) else None
+
+    def _read(self) -> None:
+        """A broker that does not set TCP_NODELAY holds its second PUBACK until our TCP has acknowledged the first.
+
+        The kernel would wait 40 ms with that; it is asked anew after each read not to.
+        """
+        self._client.loop_read()
+        sock = self._current()
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _flush_soon(self) -> None:
         if not self._flush_due:
