@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NoReturn, Protocol
 
 from gateway.clock import Clock
 from gateway.errors import ActRefused, JournalUnwritable, NotFound
 from gateway.model import Alarm, Severity
+from gateway.policy.alarms import SHELVE_LIMIT
 from gateway.policy.escalation import EscalationRule, next_step_at
 from gateway.site import EscalationSettings
 from gateway.store import Change, Subscription
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 #: Who ends shelving whose time is over.
 ACTOR = "gateway"
 
-#: The longest sleep, in seconds: a wall clock that steps is noticed so soon.
+#: The longest sleep, in seconds.
 LONGEST_SLEEP_S = 30.0
 
 #: After the journal refused, in seconds.
@@ -49,11 +50,15 @@ class EscalationJournal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """When something is due for an alarm, and what that rests on: another basis is another plan."""
+    """When something is due (monotonic seconds), and what that rests on: another basis is another plan."""
 
     escalation: int
     shelved_until: datetime | None
-    due: datetime
+    due: float
+
+    def is_of(self, alarm: Alarm) -> bool:
+        """Whether it still rests on what the alarm says."""
+        return (self.escalation, self.shelved_until) == (alarm.escalation, alarm.shelved_until)
 
 
 class Escalation:
@@ -76,7 +81,7 @@ class Escalation:
             steps=settings.steps,
         )
         self._plans: dict[str, _Plan] = {}
-        self._awake_at = clock.now()
+        self._awake_at = clock.monotonic()
         self._earlier = asyncio.Event()
         self._failing = False
 
@@ -112,24 +117,38 @@ class Escalation:
     def _plan(self, alarm_id: str) -> None:
         """By the alarm as it is now, which may be newer than the change that was heard."""
         alarm = self._journal.open_alarms.get(alarm_id)
-        due = None if alarm is None else alarm.shelved_until or next_step_at(alarm, self._rule)
+        before = self._plans.get(alarm_id)
+        due = None if alarm is None else self._due(alarm, before)
         if alarm is None or due is None:
             self._plans.pop(alarm_id, None)
-            return
-        before = self._plans.get(alarm_id)
-        if before is not None and (before.escalation, before.shelved_until) == (
-            alarm.escalation,
-            alarm.shelved_until,
-        ):
-            due = min(before.due, due)
-        self._plans[alarm_id] = _Plan(alarm.escalation, alarm.shelved_until, due)
+        elif before is None or not before.is_of(alarm):
+            self._plans[alarm_id] = _Plan(alarm.escalation, alarm.shelved_until, due)
+
+    def _due(self, alarm: Alarm, before: _Plan | None) -> float | None:
+        """The monotonic second of the next step or of the end of shelving; None if nothing is to come.
+
+        The wall clock is asked once, when an alarm is first seen here, and believed within bounds; from then on
+        each step is a period after the last. A clock that steps neither silences an escalation nor hurries it.
+        """
+        here, now = self._clock.monotonic(), self._clock.now()
+        if alarm.shelved_until is not None:
+            return here + _within(
+                0.0, (alarm.shelved_until - now).total_seconds(), SHELVE_LIMIT.total_seconds()
+            )
+        due = next_step_at(alarm, self._rule)
+        if due is None:
+            return None
+        period = float(self._rule.after_s[alarm.source.severity])
+        if before is not None and alarm.escalation > before.escalation:
+            return before.due + period
+        return here + _within(-period * self._rule.steps, (due - now).total_seconds(), period)
 
     # ---- what
 
     async def _serve(self) -> NoReturn:
         while True:
             self._earlier.clear()
-            now = self._clock.now()
+            now = self._clock.monotonic()
             taken = [await self._act(key) for key, plan in list(self._plans.items()) if plan.due <= now]
             if all(taken):
                 await self._sleep()
@@ -159,11 +178,11 @@ class Escalation:
 
     async def _sleep(self) -> None:
         """Until the next plan, or until there is an earlier one."""
-        now = self._clock.now()
-        seconds = min([LONGEST_SLEEP_S, *((plan.due - now).total_seconds() for plan in self._plans.values())])
+        now = self._clock.monotonic()
+        seconds = min([LONGEST_SLEEP_S, *(plan.due - now for plan in self._plans.values())])
         if seconds <= 0:
             return
-        self._awake_at = now + timedelta(seconds=seconds)
+        self._awake_at = now + seconds
         waits = [
             asyncio.create_task(self._clock.sleep(seconds), name="escalation-sleep"),
             asyncio.create_task(_wait(self._earlier), name="escalation-earlier"),
@@ -174,6 +193,10 @@ class Escalation:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
+
+
+def _within(least: float, seconds: float, most: float) -> float:
+    return min(max(seconds, least), most)
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -209,3 +209,31 @@ async def test_a_journal_that_refuses_is_asked_again(
 
     assert here.alarm(alarm).escalation == 1
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("seconds", [-86_400, 86_400])
+async def test_a_clock_that_steps_neither_stops_an_escalation_nor_runs_through_it(
+    here: School, seconds: float
+) -> None:
+    """Durations are monotonic: a step of a day, either way, changes nothing about when the next step is due."""
+    alarm = await here.report(PRESS)
+    await here.advance(30)
+    here.clock.step(seconds)
+    await here.advance(29)
+    assert here.alarm(alarm).escalation == 0
+    await here.advance(2)
+    assert here.alarm(alarm).escalation == 1
+    await here.advance(58)
+    assert here.alarm(alarm).escalation == 1
+    await here.advance(3)
+    assert here.alarm(alarm).escalation == 2
+
+
+async def test_shelving_ends_in_time_over_a_clock_that_steps_back(here: School) -> None:
+    """A clock set back by a day must not keep an alarm shelved for a day longer."""
+    alarm = await here.report(SMOKE)
+    await here.journal.shelve(alarm, "zhang", here.clock.now() + timedelta(seconds=60), "painters")
+    await here.settle()
+    here.clock.step(-86_400)
+    await here.advance(62)
+    assert here.alarm(alarm).shelved_until is None
