@@ -7,7 +7,8 @@ from pathlib import Path
 #: The version of schema.sql; `migrations/NNN.sql` brings version NNN-1 to NNN.
 SCHEMA_VERSION = 1
 
-_BUSY_TIMEOUT_MS = 5000
+#: Another process (`users`, a technician's sqlite3) may hold the file; alarms wait for it no longer than this a try.
+_BUSY_TIMEOUT_MS = 500
 
 
 class Damaged(sqlite3.DatabaseError):
@@ -16,6 +17,10 @@ class Damaged(sqlite3.DatabaseError):
 
 class Moved(sqlite3.OperationalError):
     """The file that is open is no longer the one at its path: what is written to it would be lost."""
+
+
+class TooNew(sqlite3.OperationalError):
+    """The file is of a later version of this program: it is whole, and not ours to take apart."""
 
 
 def connect(path: Path | str, *, readonly: bool = False) -> sqlite3.Connection:
@@ -55,7 +60,7 @@ def connect_memory() -> sqlite3.Connection:
 
 
 def prepare_journal(db: sqlite3.Connection) -> None:
-    """Bring the journal's schema to the newest version. Raises Damaged for a file of a later version."""
+    """Bring the journal's schema to the newest version. Raises TooNew for a file of a later version."""
     version = db.execute("pragma user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise Damaged(
@@ -114,6 +119,11 @@ def is_disk_failure(error: sqlite3.Error) -> bool:
 def is_full(error: sqlite3.Error) -> bool:
     """Whether the disk is full."""
     return _primary(error) == sqlite3.SQLITE_FULL
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another process holds the file just now."""
+    return _primary(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def _primary(error: sqlite3.Error) -> int:

@@ -5,7 +5,6 @@ Everything here runs in the journal writer's thread.
 
 import logging
 import sqlite3
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,24 +14,29 @@ from gateway.model import Durability
 from gateway.policy.holds import HoldRules, expiry
 from gateway.store import side
 from gateway.store.ballast import Ballast
+from gateway.store.basis import knows_streams, take_over, write_basis
 from gateway.store.database import (
     Moved,
     check_pages,
     connect,
     connect_memory,
+    is_busy,
     is_damage,
     is_full,
     prepare_journal,
 )
 from gateway.store.merge import merge_into_disk, seed_from_disk
 from gateway.store.mirror import Mirror
-from gateway.store.rows import ALARM_COLUMNS, alarm_of, put_alarm
-from gateway.store.salvage import salvage
+from gateway.store.rows import ALARM_COLUMNS, alarm_of
+from gateway.store.salvage import finish, salvage, unfinished
 
 logger = logging.getLogger(__name__)
 
 #: Rows of the outbox that memory mode takes over from a disk that can still be read.
 SEED_LIMIT = 20_000
+
+#: How often a batch is tried while another process holds the file: about 2 s in all (database.connect).
+BUSY_TRIES = 3
 
 #: A journal up to this size has all its pages checked at start (about a second on flash); a larger one is left to `fsck`.
 CHECKED_AT_START_BYTES = 256 * 1024 * 1024
@@ -92,12 +96,16 @@ class JournalDisk:
                 db.close()
             self._seed_mirror()
             return self._to_memory(str(error))
-        known = self._mirror.heads
+        lost = self._mirror.heads if self.origin else {}
         self._mirror.load(db)
-        self._mirror.heads = {**known, **self._mirror.heads}
+        self._mirror.heads |= lost  # the stream that a new one follows
         return db
 
     def _open_or_salvage(self) -> sqlite3.Connection:
+        if unfinished(self.path):
+            finish(self.path)
+            self.origin = "journal-salvaged"
+            self.reason = "the journal was damaged; the power went while it was salvaged, which is done now"
         existed = self.path.exists()
         try:
             db = self._open_file(check=existed)
@@ -109,6 +117,10 @@ class JournalDisk:
         try:
             if not existed or db.execute("select count(*) from journal").fetchone()[0] == 0:
                 self._begin(db)
+            elif self.durability is Durability.DISK:
+                self._take_over_lost_memory(db)
+            if self.origin == "journal-salvaged":
+                self._basis(db, side.read(self._side_path) or Mirror())
         except sqlite3.Error:
             db.close()
             raise
@@ -130,55 +142,38 @@ class JournalDisk:
     def _begin(self, db: sqlite3.Connection) -> None:
         """A fresh journal: the side copy says whether there was one before it, and which alarms were open."""
         before = side.read(self._side_path)
-        self.origin = "first-start" if before is None else "journal-lost"
+        self.origin = "journal-lost" if before is not None or self._side_path.exists() else "first-start"
         self._mirror.heads = before.heads if before is not None else {}
-        self._write_basis(db, before or Mirror())
+        self._basis(db, before or Mirror())
 
     def _salvage(self, error: sqlite3.Error) -> None:
         found = salvage(self.path, str(to_ms(self._clock.now())))
         self.origin = "journal-salvaged"
         self.reason = f"the journal was damaged ({error}); set aside as {found.set_aside.name}, {found.rows} rows salvaged"
-        before = side.read(self._side_path)
-        with connect(self.path) as db:
+        before = side.read(self._side_path) or Mirror()
+        db = connect(self.path)
+        try:
             known = {row[0] for row in db.execute("select id from alarm")}
-            lost = Mirror()
-            if before is not None:
-                lost.open_alarms = {
-                    key: alarm for key, alarm in before.open_alarms.items() if key not in known
-                }
-                lost.accounts = before.accounts
-                lost.levels = before.levels
-            self._write_basis(db, lost)
-        db.close()
+            lost = {key: alarm for key, alarm in before.open_alarms.items() if key not in known}
+            self._basis(db, Mirror(open_alarms=lost, accounts=before.accounts, levels=before.levels))
+        finally:
+            db.close()
 
-    def _write_basis(self, db: sqlite3.Connection, known: Mirror) -> None:
-        """Give a journal its identity and what is known from elsewhere; what it has itself stands."""
-        now = to_ms(self._clock.now())
-        db.execute("begin immediate")
-        db.execute(
-            "insert or ignore into journal (one, identity, created_ms) values (1, ?, ?)",
-            (str(uuid.uuid4()), now),
+    def _take_over_lost_memory(self, db: sqlite3.Connection) -> None:
+        """The daemon ended in memory mode and its disk is back: what memory knew is in the side copy."""
+        before = side.read(self._side_path)
+        if before is None or not before.in_memory or knows_streams(db, before):
+            return
+        take_over(db, before, now_ms=to_ms(self._clock.now()), rules=self._rules)
+        self.origin = "memory-lost"
+        self.reason = (
+            "the gateway ended while its journal was in memory; its open alarms were taken from the side copy,"
+            " events of that time are lost here"
         )
-        for alarm in known.open_alarms.values():
-            taken = db.execute(
-                "select 1 from alarm where subject = ? and kind = ? and closed_ms is null",
-                (alarm.source.subject, alarm.source.kind.value),
-            ).fetchone()
-            if taken is None:
-                put_alarm(db, alarm)
-        db.executemany(
-            "insert or ignore into point_level (point, kind, level, changed_ms) values (?,?,?,?)",
-            [(point, kind.value, level.value, now) for (point, kind), level in known.levels.items()],
-        )
-        db.executemany(
-            "insert or ignore into presence (device, presence, since_ms, reason) values (?,?,?,?)",
-            [(p.device, p.presence.value, to_ms(p.since), p.reason) for p in known.presences.values()],
-        )
-        db.executemany(
-            "insert or ignore into account (name, display, hash, role, disabled, created_ms) values (?,?,?,?,?,?)",
-            [(a.name, a.display, a.hash, a.role, int(a.disabled), now) for a in known.accounts.values()],
-        )
-        db.execute("commit")
+        self._mirror.heads = before.heads
+
+    def _basis(self, db: sqlite3.Connection, known: Mirror) -> None:
+        write_basis(db, known, now_ms=to_ms(self._clock.now()), rules=self._rules)
 
     # ---- while running
 
@@ -203,6 +198,8 @@ class JournalDisk:
         self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
     ) -> sqlite3.Connection:
         """A connection to run the failed batch on again: the disk once or twice more, then memory."""
+        if db is not None and is_busy(error) and attempt < BUSY_TRIES:
+            return db
         if db is not None:
             db.close()
         if self.durability is Durability.MEMORY:
@@ -222,12 +219,13 @@ class JournalDisk:
         logger.error("the journal's disk fails (%s): going on in memory", reason)
         memory = connect_memory()
         try:
-            taken = seed_from_disk(memory, self.path, SEED_LIMIT)
+            taken = seed_from_disk(memory, self.path, list(self._mirror.heads), SEED_LIMIT)
             logger.warning("%d waiting deliveries were taken over from the disk", taken)
         except sqlite3.Error as error:
             logger.warning("what waited on the disk stays there until it returns: %s", error)
-        self._write_basis(memory, self._mirror)
+        self._basis(memory, self._mirror)
         self.durability = Durability.MEMORY
+        self._mirror.in_memory = True
         self.reason = reason
         self._begin_streams(memory, "memory-mode")
         self._on_change()
@@ -240,6 +238,11 @@ class JournalDisk:
             try:
                 self._mirror.load(db)
                 self.boot = int(db.execute("select boot from journal").fetchone()[0]) + 1
+                before = side.read(self._side_path)
+                if before is not None and before.in_memory and not knows_streams(db, before):
+                    self._mirror.open_alarms |= before.open_alarms
+                    self._mirror.levels |= before.levels
+                    self._mirror.heads |= before.heads
             finally:
                 db.close()
         except (sqlite3.Error, OSError, TypeError) as error:
@@ -270,6 +273,7 @@ class JournalDisk:
             return None
         memory.close()
         self.durability = Durability.DISK
+        self._mirror.in_memory = False
         self.reason = ""
         self.origin = ""
         self._mirror.load(db)

@@ -123,12 +123,19 @@ class Journal(Upkeep):
 
     # ---- history
 
-    async def history(self, *, limit: int = 100, before: datetime | None = None) -> list[Alarm]:
-        """Alarms, open and closed, newest first."""
+    async def history(
+        self, *, limit: int = 100, before: datetime | None = None, before_id: str | None = None
+    ) -> list[Alarm]:
+        """Alarms, open and closed, newest first; those raised before `before`.
+
+        With `before_id` also those of that very millisecond whose id is less: time and id of the last alarm of a page
+        ask for the next one, and none is skipped or told twice.
+        """
         rows = await self._rows(
-            f"select {ALARM_COLUMNS} from alarm where ?1 is null or raised_ms < ?1"  # noqa: S608 - our own column list
-            " order by raised_ms desc, id desc limit ?2",
-            (None if before is None else to_ms(before), limit),
+            f"select {ALARM_COLUMNS} from alarm"  # noqa: S608 - our own column list
+            " where ?1 is null or raised_ms < ?1 or (raised_ms = ?1 and id < ?2)"
+            " order by raised_ms desc, id desc limit ?3",
+            (None if before is None else to_ms(before), before_id, limit),
         )
         return [alarm_of(row) for row in rows]
 

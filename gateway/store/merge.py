@@ -1,27 +1,31 @@
 """The end of memory mode: what was kept in memory goes into the journal on disk, in one transaction."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.store.transaction import REPETITIONS_KEPT
+
 _KEEP_NEWER = {
     "point_level": "point, kind, level, changed_ms",
     "presence": "device, presence, since_ms, reason, identity",
-    "account": "name, display, hash, role, disabled, created_ms",
     "session": "token_sha256, account, csrf, created_ms, expires_ms",
     "command": "id, received_ms, result",
 }
 _APPEND = {
+    "message": "account, bytes, received_ms",
     "access_log": "at_ms, actor, action, camera, from_ms, to_ms, reason",
     "gap": "camera, from_ms, to_ms, cause",
     "drill": "zone, from_ms, until_ms, started_by",
 }
 
 
-def seed_from_disk(memory: sqlite3.Connection, path: Path, limit: int) -> int:
+def seed_from_disk(memory: sqlite3.Connection, path: Path, destinations: Sequence[str], limit: int) -> int:
     """Copy what a dying disk can still show and memory mode needs: streams and the events that still wait.
 
-    The newest `limit` waiting rows, critical and high alarms before others; the rest waits on the disk.
+    The newest `limit` waiting rows of these destinations, critical and high alarms before others; the rest waits on
+    the disk. Alarms, levels and presence as the disk has them: a COMMIT that failed may have taken place.
     Returns how many rows. Raises sqlite3.Error where the disk can't be read either.
     """
     memory.execute("attach ? as disk", (f"file:{path}?mode=ro",))
@@ -31,8 +35,9 @@ def seed_from_disk(memory: sqlite3.Connection, path: Path, limit: int) -> int:
         memory.execute("insert into main.journal select * from disk.journal")
         memory.execute(
             "create temp table chosen as select stream_id, sequence, event, lane from disk.delivery"
-            " where confirmed_ms is null order by lane, stream_id desc, sequence desc limit ?",
-            (limit,),
+            " where confirmed_ms is null and stream_id in (select id from disk.stream where destination in"
+            " (select value from json_each(?))) order by lane, sequence desc limit ?",
+            (json.dumps(destinations), limit),
         )
         memory.execute(
             "insert into main.event select * from disk.event where id in (select event from chosen)"
@@ -42,7 +47,9 @@ def seed_from_disk(memory: sqlite3.Connection, path: Path, limit: int) -> int:
             " select stream_id, sequence, event, lane from chosen"
         ).rowcount
         memory.execute("insert into main.message select * from disk.message")
-        memory.execute("insert into main.drill select * from disk.drill")
+        for table in ("drill", "point_level", "presence", "account"):
+            memory.execute(f"insert into main.{table} select * from disk.{table}")  # noqa: S608 - our own names
+        memory.execute("insert into main.alarm select * from disk.alarm where closed_ms is null")
         memory.execute("drop table chosen")
         memory.execute("commit")
     except sqlite3.Error:
@@ -76,6 +83,15 @@ def merge_into_disk(
                 f"insert into disk.{table} ({columns}) select {columns} from main.{table} except"  # noqa: S608 - our own names
                 f" select {columns} from disk.{table}"
             )
+        memory.execute(
+            "insert or ignore into disk.account (name, display, hash, role, disabled, created_ms)"
+            " select name, display, hash, role, disabled, created_ms from main.account"
+        )
+        memory.execute(
+            "delete from disk.message where id not in (select id from (select id, row_number() over"
+            " (partition by account order by id desc) as age from disk.message) where age <= ?)",
+            (REPETITIONS_KEPT,),
+        )
         memory.execute("commit")
     except sqlite3.Error:
         if memory.in_transaction:

@@ -17,6 +17,7 @@ class Mirror:
     presences: dict[str, DevicePresence] = field(default_factory=dict)
     heads: dict[str, StreamHead] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    in_memory: bool = False  # memory mode: the journal on disk does not know all of this
 
     def load(self, db: sqlite3.Connection) -> None:
         """Take everything from a journal."""

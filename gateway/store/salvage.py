@@ -3,10 +3,13 @@
 import contextlib
 import logging
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from gateway.store.database import connect, is_damage, prepare_journal
+from gateway.store.database import connect, prepare_journal
+from gateway.store.side import sync_directory
 
 logger = logging.getLogger(__name__)
 
@@ -27,29 +30,56 @@ class Salvaged:
 
 
 def salvage(path: Path, stamp: str) -> Salvaged:
-    """Move the journal to `journal.damaged-{stamp}.db` and copy what can be read. Raises OSError, sqlite3.Error."""
+    """Copy what can be read into a fresh file, then set the journal aside as `journal.damaged-{stamp}.db`.
+
+    All or nothing: until the fresh file is whole, the damaged one stays in its place. Raises OSError, sqlite3.Error
+    where the disk does not take the copy.
+    """
     aside = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    fresh = connect(path)
+    fresh_path = path.with_name(f"{path.stem}.salvage{path.suffix}")
+    _remove(fresh_path)  # of a salvage that did not come to its end
+    fresh = connect(fresh_path)
     try:
         prepare_journal(fresh)
         fresh.execute("pragma foreign_keys = off")
-        rows, incomplete = _copy(aside, fresh)
+        fresh.execute("begin immediate")
+        rows, incomplete = _copy(path, fresh)
         _drop_strays(fresh)
+        fresh.execute("commit")
+        fresh.execute("pragma wal_checkpoint(truncate)")
     finally:
         fresh.close()
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    fresh_path.rename(path)
+    sync_directory(path.parent)
     logger.error("journal %s was damaged: %d rows salvaged, set aside as %s", path, rows, aside)
     return Salvaged(aside, rows, tuple(incomplete))
 
 
-def _copy(aside: Path, fresh: sqlite3.Connection) -> tuple[int, list[str]]:
+def unfinished(path: Path) -> bool:
+    """Whether a salvage ended between setting the damaged file aside and putting the fresh one in its place."""
+    return not path.exists() and path.with_name(f"{path.stem}.salvage{path.suffix}").exists()
+
+
+def finish(path: Path) -> None:
+    """Put the fresh file in its place. Raises OSError."""
+    path.with_name(f"{path.stem}.salvage{path.suffix}").rename(path)
+    sync_directory(path.parent)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _copy(damaged_path: Path, fresh: sqlite3.Connection) -> tuple[int, list[str]]:
     total, incomplete = 0, []
     try:
-        damaged = connect(aside)
+        damaged = connect(damaged_path, readonly=True)
     except sqlite3.Error as error:
-        logger.warning("nothing in %s can be read: %s", aside, error)
+        logger.warning("nothing in %s can be read: %s", damaged_path, error)
         return 0, list(_TABLES)
     try:
         for table in _TABLES:
@@ -63,36 +93,44 @@ def _copy(aside: Path, fresh: sqlite3.Connection) -> tuple[int, list[str]]:
 
 
 def _copy_table(damaged: sqlite3.Connection, fresh: sqlite3.Connection, table: str) -> tuple[int, bool]:
-    """Read forward until the damage, then backward from the end until the damage."""
+    """Read forward until the damage, then backward from the end until the damage. Raises what `fresh` refuses."""
     columns = [row[1] for row in fresh.execute(f"pragma table_info({table})")]
     key = [row[1] for row in fresh.execute(f"pragma table_info({table})") if row[5]] or columns[:1]
     names = ", ".join(columns)
     marks = ", ".join("?" * len(columns))
     insert = f"insert or ignore into {table} ({names}) values ({marks})"  # noqa: S608 - our own table and column names
-    count, whole = 0, True
+    count = 0
     for direction in ("asc", "desc"):
         order = ", ".join(f"{column} {direction}" for column in key)
-        fresh.execute("begin")
+        rows = _Readable(damaged, f"select {names} from {table} order by {order}")  # noqa: S608 - as above
+        for row in rows:
+            count += fresh.execute(insert, row).rowcount
+        if rows.whole:
+            return count, True
+    return count, False
+
+
+class _Readable:
+    """The rows of a query up to the damage; `whole` says whether there was none."""
+
+    def __init__(self, db: sqlite3.Connection, sql: str) -> None:
+        self.whole = False
+        self._db = db
+        self._sql = sql
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
         try:
-            for row in damaged.execute(f"select {names} from {table} order by {order}"):  # noqa: S608 - as above
-                count += fresh.execute(insert, row).rowcount
+            yield from self._db.execute(self._sql)
         except sqlite3.DatabaseError as error:
-            if not is_damage(error) and not isinstance(error, sqlite3.OperationalError):
-                raise
-            whole = False
-        finally:
-            fresh.execute("commit")
-        if whole:
-            break
-    return count, whole
+            logger.debug("damage: %s", error)
+            return
+        self.whole = True
 
 
 def _drop_strays(fresh: sqlite3.Connection) -> None:
     """Rows whose other half was lost can't be delivered or shown; the damaged file still has them."""
-    fresh.execute("begin")
     fresh.execute(
         "delete from delivery where event not in (select id from event) or stream_id not in (select id from stream)"
     )
     fresh.execute("update hold set alarm_id = null where alarm_id not in (select id from alarm)")
     fresh.execute("delete from session where account not in (select name from account)")
-    fresh.execute("commit")

@@ -25,6 +25,7 @@ def encode(mirror: Mirror) -> bytes:
     content = json.dumps(
         {
             "version": _VERSION,
+            "in_memory": mirror.in_memory,
             "alarms": [alarm_row(alarm) for alarm in mirror.open_alarms.values()],
             "levels": [[point, kind, level] for (point, kind), level in mirror.levels.items()],
             "accounts": [
@@ -49,6 +50,7 @@ def decode(data: bytes) -> Mirror:
         raise ValueError(f"the side copy has version {kept.get('version')}, this program knows {_VERSION}")
     alarms = [alarm_of(tuple(row)) for row in kept["alarms"]]
     return Mirror(
+        in_memory=kept["in_memory"],
         open_alarms={alarm.id: alarm for alarm in alarms},
         levels={(point, Kind(kind)): Level(level) for point, kind, level in kept["levels"]},
         accounts={
@@ -98,11 +100,16 @@ def replace_file(path: Path, fill: Callable[[int], None]) -> None:
     finally:
         os.close(descriptor)
     beside.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Fsync a directory, so that a rename in it survives a power cut. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

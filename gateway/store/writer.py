@@ -23,7 +23,7 @@ T = TypeVar("T")
 BATCH_LIMIT = 256
 QUEUE_LIMIT = 10_000
 
-_ATTEMPTS = 4
+_ATTEMPTS = 7
 
 
 class Recovery(Protocol):
