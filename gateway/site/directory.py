@@ -26,9 +26,10 @@ class Directory:
         """The device of that id, if the site file has it."""
         return self._devices.get(device)
 
-    def has_point(self, point: str) -> bool:
-        """Whether the site file names this point."""
-        return point in self._points
+    def has_point(self, point: str, kind: Kind) -> bool:
+        """Whether the site file names this point, as one of this kind."""
+        known = self._points.get(point)
+        return known is not None and known.kind is kind
 
     def has_connection(self, subject: str) -> bool:
         """Whether the site file names this device or bus."""

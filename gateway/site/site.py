@@ -93,7 +93,7 @@ class Site:
         """The content of a `password_file`, stripped; empty where none is named.
 
         A relative name is looked for among systemd's credentials (`$CREDENTIALS_DIRECTORY`), then beside the site
-        file. Raises SiteFileError, naming the file, if it can't be read.
+        file. Raises SiteFileError, naming the places, if it can't be read.
         """
         if file is None:
             return ""
@@ -101,8 +101,16 @@ class Site:
         if credentials := os.environ.get("CREDENTIALS_DIRECTORY"):
             places.insert(0, Path(credentials) / file)
         for place in places:
-            if place.is_file():
+            try:
                 return place.read_text(encoding="utf-8").strip()
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                continue
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+                raise SiteFileError(
+                    str(self.path), [f"password_file {place} can't be read: {why}; let the gateway read it"]
+                ) from error
+        where = ", ".join(str(place) for place in places)
         raise SiteFileError(
-            str(self.path), [f"password_file {str(file)!r} can't be read; looked at {places}"]
+            str(self.path), [f"password_file {file} is missing; write the password into one of: {where}"]
         )

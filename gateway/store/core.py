@@ -89,6 +89,7 @@ class JournalCore:
             was_committed=self._disk.was_committed,
             before_commit=self._disk.before_commit,
             after_commit=self._tell,
+            on_hang=self._disk.on_hang,
             name="journal",
         )
         self._closed = False
@@ -174,7 +175,7 @@ class JournalCore:
 
     # ---- writing
 
-    async def _write(self, work: Callable[[Transaction], T]) -> T:
+    async def _write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run `work` in the next group commit; mirror and feed follow right after COMMIT."""
         now = self._now()
         ids = Ids(now)
@@ -188,7 +189,7 @@ class JournalCore:
             self._drain_pending()
             self._follow(outcome[1], seen)
 
-        result, _ = await self._writer.write(run, committed)
+        result, _ = await self._writer.write(run, committed, urgent=urgent)
         return result
 
     def _transaction(self, db: sqlite3.Connection, ids: Ids, now: datetime) -> Transaction:

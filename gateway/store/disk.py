@@ -215,14 +215,17 @@ class JournalDisk:
                 return self._to_memory(str(again))
         return self._to_memory(str(error))
 
-    def _to_memory(self, reason: str) -> sqlite3.Connection:
+    def on_hang(self) -> sqlite3.Connection:
+        """The disk does not answer: memory, without asking it for anything."""
+        if self.durability is Durability.MEMORY:
+            raise JournalUnwritable("even memory does not answer")
+        return self._to_memory("the disk does not answer", readable=False)
+
+    def _to_memory(self, reason: str, *, readable: bool = True) -> sqlite3.Connection:
         logger.error("the journal's disk fails (%s): going on in memory", reason)
         memory = connect_memory()
-        try:
-            taken = seed_from_disk(memory, self.path, list(self._mirror.heads), SEED_LIMIT)
-            logger.warning("%d waiting deliveries were taken over from the disk", taken)
-        except sqlite3.Error as error:
-            logger.warning("what waited on the disk stays there until it returns: %s", error)
+        if readable:
+            self._seed(memory)
         self._basis(memory, self._mirror)
         self.durability = Durability.MEMORY
         self._mirror.in_memory = True
@@ -230,6 +233,13 @@ class JournalDisk:
         self._begin_streams(memory, "memory-mode")
         self._on_change()
         return memory
+
+    def _seed(self, memory: sqlite3.Connection) -> None:
+        try:
+            taken = seed_from_disk(memory, self.path, list(self._mirror.heads), SEED_LIMIT)
+            logger.warning("%d waiting deliveries were taken over from the disk", taken)
+        except sqlite3.Error as error:
+            logger.warning("what waited on the disk stays there until it returns: %s", error)
 
     def _seed_mirror(self) -> None:
         """At a start without a writable disk: what the journal says if it can be read, else the side copy."""
@@ -256,17 +266,32 @@ class JournalDisk:
 
     # ---- the way back
 
-    def try_return(self, memory: sqlite3.Connection) -> sqlite3.Connection | None:
-        """The journal on disk with everything that memory has, or None while the disk still fails."""
-        db = None
+    def probe(self) -> bool:
+        """Whether the disk takes a write again. Salvages what it finds damaged. In a thread of its own: it may hang."""
         try:
             db = self._open_or_salvage()
+        except (sqlite3.Error, OSError) as error:
+            logger.debug("the journal's disk still fails: %s", error)
+            return False
+        try:
             db.execute("update journal set heartbeat_ms = ?", (to_ms(self._clock.now()),))
+        except sqlite3.Error as error:
+            logger.debug("the journal's disk still fails: %s", error)
+            return False
+        finally:
+            # Left open, a connection of a read-only disk would keep SQLite read-only when the disk is not any more.
+            db.close()
+        return True
+
+    def try_return(self, memory: sqlite3.Connection) -> sqlite3.Connection | None:
+        """The journal on disk with everything that memory has, or None if the disk fails after all."""
+        db = None
+        try:
+            db = self._open_file(check=False)
             merge_into_disk(
                 memory, self.path, now_ms=to_ms(self._clock.now()), hold_ends=self._hold_ends(memory)
             )
         except (sqlite3.Error, OSError) as error:
-            # Left open, a connection of a read-only disk would keep SQLite read-only when the disk is not any more.
             if db is not None:
                 db.close()
             logger.debug("the journal's disk still fails: %s", error)

@@ -22,6 +22,7 @@ from gateway.model import (
 )
 from gateway.policy import alarms
 from gateway.policy.alarms import Step
+from gateway.policy.severity import URGENT
 from gateway.store.core import JournalCore
 from gateway.store.transaction import Transaction
 from gateway.wire import JsonObject
@@ -36,6 +37,9 @@ CONFIRMATION_LIMIT_S = 60.0
 ACKNOWLEDGED_AT_REPETITION = 2
 
 
+#: A destination that is connected and has confirmed nothing for so long is not in reach.
+SILENT_DESTINATION_S = 10.0
+
 #: Messages of memory mode that are watched for their confirmation.
 UNCONFIRMED_LIMIT = 1000
 
@@ -46,6 +50,7 @@ class _Unconfirmed:
 
     events: set[str]
     done: "asyncio.Future[None]"
+    since: float
     repetitions: int = 0
 
 
@@ -55,6 +60,7 @@ class Intake(JournalCore):
     def _begin_intake(self) -> None:
         self._reached: set[str] = set()
         self._unconfirmed: dict[tuple[str, bytes], _Unconfirmed] = {}
+        self._drill_ends: dict[int, float] = {}
 
     # ---- signals
 
@@ -66,7 +72,10 @@ class Intake(JournalCore):
         even memory does not take it: do not acknowledge it to the device then.
         """
         source = self.directory.of_signal(signal)
-        repeated, event_ids = await self._write(lambda tx: _record(tx, signal, source))
+        repeated, event_ids = await self._write(
+            lambda tx: _record(tx, signal, source, drill=self._in_drill(tx, signal, source)),
+            urgent=source.severity in URGENT,
+        )
         durability = self._disk.durability
         if durability is Durability.MEMORY and signal.message is not None:
             key = (signal.account or signal.device, signal.message)
@@ -76,15 +85,20 @@ class Intake(JournalCore):
     async def _confirmed_in_memory_mode(
         self, key: tuple[str, bytes], event_ids: Sequence[str], *, repeated: bool
     ) -> None:
+        if not repeated and not event_ids:
+            return  # nothing came of it that a destination could confirm
         if not repeated:
             if len(self._unconfirmed) >= UNCONFIRMED_LIMIT:
                 self._unconfirmed.pop(next(iter(self._unconfirmed)))
-            self._unconfirmed[key] = _Unconfirmed(set(event_ids), self._loop.create_future())
+            self._unconfirmed[key] = _Unconfirmed(
+                set(event_ids), self._loop.create_future(), self._clock.monotonic()
+            )
         waits = self._unconfirmed.get(key)
         if waits is None:
             return  # a destination has confirmed it meanwhile
         waits.repetitions += repeated
-        if not self._reached and waits.repetitions >= ACKNOWLEDGED_AT_REPETITION and not waits.done.done():
+        nobody = not self._reached or self._clock.monotonic() - waits.since >= SILENT_DESTINATION_S
+        if nobody and waits.repetitions >= ACKNOWLEDGED_AT_REPETITION and not waits.done.done():
             waits.done.set_result(None)
         try:
             async with asyncio.timeout(CONFIRMATION_LIMIT_S):
@@ -106,6 +120,23 @@ class Intake(JournalCore):
                 if not waits.done.done():
                     waits.done.set_result(None)
 
+    def _settle_unconfirmed(self) -> None:
+        """The disk has returned and has them all: every message may be acknowledged."""
+        unconfirmed, self._unconfirmed = self._unconfirmed, {}
+        for waits in unconfirmed.values():
+            if not waits.done.done():
+                waits.done.set_result(None)
+
+    def _in_drill(self, tx: Transaction, signal: Signal, source: Source) -> bool:
+        """Whether a drill is on for this signal. Duress is never one: nobody may be able to talk it away.
+
+        A drill of this process ends by the monotonic clock, so that a clock set back can't prolong it.
+        """
+        if signal.level is not Level.ACTIVE or signal.kind is Kind.DURESS:
+            return False
+        over = {drill for drill, end in list(self._drill_ends.items()) if end <= self._clock.monotonic()}
+        return any(drill not in over for drill in tx.drills(source.zone.id if source.zone else None))
+
     # ---- devices
 
     async def presence(
@@ -113,7 +144,8 @@ class Intake(JournalCore):
     ) -> None:
         """Keep whether a device is there. A change is an event and, if it is lost, an alarm; no change costs nothing."""
         known = self._mirror.presences.get(device)
-        if known and known.presence is presence and (identity is None or known.identity == identity):
+        same = known and known.presence is presence and (identity is None or known.identity == identity)
+        if same and self._writer.idle:
             return
         source = self.directory.of_own(Kind.DEVICE_LOST, device)
         await self._write(lambda tx: _set_presence(tx, source, presence, reason, identity))
@@ -141,14 +173,14 @@ class Intake(JournalCore):
 
     async def raise_own(self, kind: Kind, subject: str = GATEWAY, detail: str = "") -> None:
         """Raise an alarm of the gateway's own; nothing happens while it is open and has not returned."""
-        if self._mirror.levels.get((subject, kind)) is Level.ACTIVE:
+        if self._writer.idle and self._mirror.levels.get((subject, kind)) is Level.ACTIVE:
             return
         source = self.directory.of_own(kind, subject)
         await self._write(lambda tx: _own(tx, source, Level.ACTIVE, detail))
 
     async def return_own(self, kind: Kind, subject: str = GATEWAY) -> None:
         """The cause of an alarm of the gateway's own is gone; the alarm stays until a person closes it."""
-        if self._mirror.levels.get((subject, kind), Level.NORMAL) is Level.NORMAL:
+        if self._writer.idle and self._mirror.levels.get((subject, kind), Level.NORMAL) is Level.NORMAL:
             return
         source = self.directory.of_own(kind, subject)
         await self._write(lambda tx: _own(tx, source, Level.NORMAL, ""))
@@ -201,19 +233,22 @@ class Intake(JournalCore):
     async def start_drill(self, zone: str | None, until: datetime, actor: str) -> None:
         """Alarms raised in this zone (None: everywhere) until then are marked as drill. Raises ActRefused."""
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> int:
             if not tx.now < until <= tx.now + DRILL_LIMIT:
                 raise ActRefused(
                     f"a drill ends within {DRILL_LIMIT.total_seconds() / 3600:.0f} hours from now"
                 )
             if zone is not None and self.directory.zone(zone) is None:
                 raise ActRefused(f"there is no zone {zone!r}")
-            tx.db.execute(
-                "insert into drill (zone, from_ms, until_ms, started_by) values (?,?,?,?)",
+            row = tx.db.execute(
+                "insert into drill (zone, from_ms, until_ms, started_by) values (?,?,?,?) returning id",
                 (zone, to_ms(tx.now), to_ms(until), actor),
-            )
+            ).fetchone()
+            return int(row[0])
 
-        await self._write(work)
+        seconds = (until - self._now()).total_seconds()
+        drill = await self._write(work)
+        self._drill_ends[drill] = self._clock.monotonic() + seconds
 
     async def withdraw_missing(self) -> int:
         """Open alarms of points and devices that the site file no longer has count as returned (I5); how many."""
@@ -232,15 +267,13 @@ class Intake(JournalCore):
         return await self._write(work)
 
     def _is_known(self, source: Source) -> bool:
-        if source.point is not None and self.directory.has_point(source.point):
-            return True
-        if source.device is not None:
-            unmapped = source.point is None or ":" in source.point
-            return unmapped and self.directory.device(source.device) is not None
+        """Whether the source can still report a return. An address that no point names is asked anew at each start."""
+        if source.point is not None:
+            return self.directory.has_point(source.point, source.kind)
         return source.subject == GATEWAY or self.directory.has_connection(source.subject)
 
 
-def _record(tx: Transaction, signal: Signal, source: Source) -> tuple[bool, list[str]]:
+def _record(tx: Transaction, signal: Signal, source: Source, *, drill: bool) -> tuple[bool, list[str]]:
     """The heart: (was it a repetition, the events that came of it)."""
     if signal.message is not None and tx.is_repetition(signal.account or signal.device, signal.message):
         return True, []
@@ -253,7 +286,7 @@ def _record(tx: Transaction, signal: Signal, source: Source) -> tuple[bool, list
         last_level=last,
         now=tx.now,
         alarm_id=alarm.id if alarm else tx.ids.take(),
-        drill=signal.level is Level.ACTIVE and tx.in_drill(source.zone.id if source.zone else None),
+        drill=drill,
     )
     if signal.level is not last:
         tx.set_level(signal.point, signal.kind, signal.level)
@@ -271,7 +304,7 @@ def _own(tx: Transaction, source: Source, level: Level, detail: str) -> None:
         origin=Origin.STATE,
         detail=detail,
     )
-    _record(tx, signal, source)
+    _record(tx, signal, source, drill=False)
 
 
 def _set_presence(
@@ -279,6 +312,8 @@ def _set_presence(
 ) -> None:
     before = tx.presence(lost.subject)
     known = identity if identity is not None else (before.identity if before else {})
+    if before is not None and before.presence is presence and before.identity == known:
+        return
     tx.set_presence(lost.subject, presence, reason, known)
     if presence is Presence.UNKNOWN or (before is not None and before.presence is presence):
         return

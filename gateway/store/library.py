@@ -86,12 +86,15 @@ class Library:
     # ---- segments
 
     async def add_segment(self, segment: NewSegment) -> int:
-        """Own a file that is on the shelf; its row's id. The same file again is the same row."""
-        return (await self.add_segments([segment]))[0]
+        """Own a file that was placed just now; its row's id. The same file again is the same row.
+
+        A trusted one must have ended FRESH_MS ago at most: it dates what other cameras recorded before.
+        """
+        return await self._write(lambda db: add_row(db, segment, fresh=True))
 
     async def add_segments(self, segments: Sequence[NewSegment]) -> list[int]:
-        """Own files, in the order given, in one transaction; their rows' ids."""
-        return await self._write(lambda db: [add_row(db, segment) for segment in segments])
+        """Own files of any age, in the order given, in one transaction; their rows' ids."""
+        return await self._write(lambda db: [add_row(db, segment, fresh=False) for segment in segments])
 
     async def segments(
         self, camera: str, start: datetime, end: datetime, *, limit: int = 10_000
@@ -116,6 +119,24 @@ class Library:
             if len(found) > limit:
                 return found[:limit], True
         return found, False
+
+    async def ended_by(self, camera: str, moment: datetime, limit: int, held: Held) -> list[StoredSegment]:
+        """The camera's footage that had ended by then, whenever it got its row; `limit` at most, none of it held.
+
+        Oldest stamp first. Untrusted footage with a stamp after that moment is left out: `oldest` comes to it.
+        """
+        sql = (
+            "select * from segment where camera = ? and start_ms <= ? and before_ms <= ?"
+            " and (start_ms, id) > (?, ?) order by start_ms, id limit ?"
+        )
+        found: list[StoredSegment] = []
+        border, last = to_ms(moment), (-(2**62), 0)
+        while page := await self._select(sql, (camera, border, border, *last, _PAGE)):
+            last = (to_ms(page[-1].start), page[-1].id)
+            found += [s for s in page if not held.touches(s.camera, s.start, s.end)]
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     async def last_end(self, camera: str) -> datetime | None:
         """When the camera's newest footage ends; None where there is none."""

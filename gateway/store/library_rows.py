@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 #: The version of library.sql. There are no migrations: a library of another version is rebuilt from the shelf.
 LIBRARY_VERSION = 1
 
+#: What is added one at a time was recorded so lately; what is adopted from the shelf may be of any age.
+FRESH_MS = 3_600_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSegment(Segment):
@@ -87,10 +90,11 @@ def stored(row: tuple[Any, ...]) -> StoredSegment:  # Any: SQLite's values
     )
 
 
-def add(db: sqlite3.Connection, segment: NewSegment) -> int:
+def add(db: sqlite3.Connection, segment: NewSegment, *, fresh: bool) -> int:
     """Insert a segment; its id, also where its file has a row already.
 
-    A trusted one dates what was recorded before it by a clock that was not.
+    A trusted one dates what was recorded before it by a clock that was not; a fresh one (it ended FRESH_MS ago at
+    most) also that of the other cameras, some of which may never be recorded again.
     """
     start_ms, end_ms = to_ms(segment.start), to_ms(segment.end)
     if segment.trusted:
@@ -98,6 +102,8 @@ def add(db: sqlite3.Connection, segment: NewSegment) -> int:
             "update segment set before_ms = ? where camera = ? and before_ms is null",
             (start_ms, segment.camera),
         )
+        if fresh:
+            db.execute("update segment set before_ms = ? where before_ms is null", (end_ms + FRESH_MS,))
     row = (segment.camera, start_ms, end_ms, segment.bytes, segment.path, end_ms if segment.trusted else None)
     db.execute(
         "insert into segment (camera, start_ms, end_ms, bytes, path, before_ms) values (?,?,?,?,?,?)"

@@ -112,6 +112,22 @@ def _merge_events(memory: sqlite3.Connection) -> None:
         "update disk.stream set receipted = max(receipted, coalesce((select m.receipted from main.stream m"
         " where m.stream = disk.stream.stream), 0))"
     )
+    # A batch that was given up on disk and run again here may have reached the disk late: its numbers there were never
+    # sent, and the new stream says that the old one ended before them.
+    memory.execute(
+        "create temp table doomed as select stream_id, sequence from disk.delivery where confirmed_ms is null"
+        " and event in (select d.id from disk.event d join main.event m on m.event_id = d.event_id where m.durable = 0)"
+        " and stream_id not in (select ds.id from disk.stream ds join main.stream ms on ms.stream = ds.stream"
+        " where ms.reason = 'memory-mode')"
+    )
+    memory.execute(
+        "update disk.stream set last_sequence = (select min(sequence) from doomed where stream_id = disk.stream.id) - 1"
+        " where id in (select stream_id from doomed)"
+    )
+    memory.execute(
+        "delete from disk.delivery where (stream_id, sequence) in (select stream_id, sequence from doomed)"
+    )
+    memory.execute("drop table doomed")
     # An event whose COMMIT failed and yet took place was recorded once more here: its bytes as sent are the true ones.
     memory.execute(
         "update disk.event set body = (select m.body from main.event m where m.event_id = disk.event.event_id),"

@@ -158,16 +158,16 @@ class Transaction:
         )
         return False
 
-    def in_drill(self, zone: str | None) -> bool:
-        """Whether a drill is announced for this zone, or everywhere, just now."""
+    def drills(self, zone: str | None) -> list[int]:
+        """The drills that are announced for this zone, or everywhere, just now."""
         now = to_ms(self.now)
-        return (
-            self.db.execute(
-                "select 1 from drill where from_ms <= ? and until_ms > ? and (zone is null or zone = ?) limit 1",
+        return [
+            row[0]
+            for row in self.db.execute(
+                "select id from drill where from_ms <= ? and until_ms > ? and (zone is null or zone = ?)",
                 (now, now, zone),
-            ).fetchone()
-            is not None
-        )
+            )
+        ]
 
     # ---- devices
 

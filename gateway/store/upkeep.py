@@ -17,6 +17,12 @@ SIDE_COPY_INTERVAL_S = 1.0
 #: How soon the console knows what `users` wrote.
 ACCOUNTS_INTERVAL_S = 2.0
 
+#: A disk that does not answer within so many seconds has not returned yet.
+PROBE_LIMIT_S = 5.0
+
+#: Confirmed events that memory mode keeps; waiting ones are all kept.
+MEMORY_KEPT = 5000
+
 #: Rows that one round of upkeep deletes at most, so that no transaction is long.
 PRUNE_LIMIT = 1000
 
@@ -25,6 +31,7 @@ class Upkeep(People):
     """What nobody asks for and everybody relies on."""
 
     def _begin_upkeep(self) -> None:
+        self._probe: asyncio.Task[bool] | None = None
         if self._disk.reason:
             self.disk_changed.set()
         self._tasks = [
@@ -45,9 +52,9 @@ class Upkeep(People):
         while True:
             await self._clock.sleep(self._site.journal.retry_disk_s)
             if self._disk.durability is Durability.MEMORY:
-                await self._close_reader()
-                if await self._writer.exchange(self._disk.try_return):
-                    self._feed.tell(Change(resync=True))
+                await self._forget_confirmed()
+                if await self._disk_answers():
+                    await self._go_back()
             elif not self._disk.ballast.present:
                 with contextlib.suppress(
                     OSError
@@ -56,11 +63,50 @@ class Upkeep(People):
                         self._disk.reason = ""
                         self.disk_changed.set()
 
+    async def _disk_answers(self) -> bool:
+        """Asked in a thread of its own, one at a time: a disk that hangs must hold up nothing else."""
+        if self._probe is None:
+            self._probe = asyncio.create_task(asyncio.to_thread(self._disk.probe), name="journal-probe")
+        done, _ = await asyncio.wait({self._probe}, timeout=PROBE_LIMIT_S)
+        if not done:
+            return False
+        probe, self._probe = self._probe, None
+        return probe.result()
+
+    async def _go_back(self) -> None:
+        await self._close_reader()
+        if await self._writer.exchange(self._disk.try_return):
+            self._settle_unconfirmed()
+            self._feed.tell(Change(resync=True))
+
+    async def _forget_confirmed(self) -> None:
+        """Memory is small: of what the destinations have confirmed, only the latest is kept until the disk returns."""
+
+        def work(tx: Transaction) -> None:
+            tx.db.execute(
+                "delete from delivery where confirmed_ms is not null and event <="
+                " (select max(id) from event) - ?",
+                (MEMORY_KEPT,),
+            )
+            tx.db.execute(
+                "delete from event where id <= (select max(id) from event) - ?"
+                " and not exists (select 1 from delivery where delivery.event = event.id)",
+                (MEMORY_KEPT,),
+            )
+
+        await self._write(work)
+
     async def _watch_accounts(self) -> None:
         while True:
             await self._clock.sleep(ACCOUNTS_INTERVAL_S)
             with contextlib.suppress(JournalUnwritable):  # the disk's own alarm tells of it
                 await self.follow_accounts()
+
+    async def close(self) -> None:
+        """As in the core; in memory mode the disk is tried once more, so that an orderly end loses nothing."""
+        if self._disk.durability is Durability.MEMORY and not self._closed and await self._disk_answers():
+            await self._go_back()
+        await super().close()
 
     async def _tell_of_disk(self) -> None:
         """A failing disk is an alarm and an event `degraded`; its return is told too."""

@@ -23,6 +23,9 @@ T = TypeVar("T")
 BATCH_LIMIT = 256
 QUEUE_LIMIT = 10_000
 
+#: A batch that has not come back within so many seconds: the disk hangs (a flash card's pauses are shorter).
+HANG_LIMIT_S = 3.0
+
 _ATTEMPTS = 7
 
 
@@ -51,6 +54,34 @@ class _Write(Generic[T]):
     committed: Callable[[T], None] | None
 
 
+class _Hand:
+    """The thread that writes, and its connection. One that hangs in a dying disk is left behind for another."""
+
+    def __init__(self, name: str) -> None:
+        self.db: sqlite3.Connection | None = None
+        self.left_behind = False
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    def do(self, function: Callable[[], T]) -> "asyncio.Future[T]":
+        """Run it after what it does already."""
+        return asyncio.get_running_loop().run_in_executor(self._executor, function)
+
+    def leave_behind(self) -> None:
+        """Expect nothing of it any more; it lets go of its file when, and if, the disk lets go of it."""
+        self.left_behind = True
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """In its own thread: let go of the file."""
+        if self.db is not None:
+            self.db.close()
+            self.db = None
+
+    def end(self) -> None:
+        """Let go of the thread."""
+        self._executor.shutdown(wait=True)
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     result: Any = None  # Any: each write has a result type of its own
@@ -64,6 +95,8 @@ class Writer:
     COMMIT. An exception of `work` undoes that savepoint and reaches its caller alone. After a disk failure the
     whole batch is run again on the connection that `recover` returns, so `work` must be repeatable.
     `after_commit` is called on the event loop once for all writes of a commit, before any caller goes on.
+    `on_hang` gives another connection, in another thread, where the disk has not answered for HANG_LIMIT_S; the
+    batch is run again there. Without it a hanging disk is waited for.
     """
 
     def __init__(
@@ -74,6 +107,7 @@ class Writer:
         was_committed: Callable[[sqlite3.Connection, str], bool] | None = None,
         before_commit: Frame | None = None,
         after_commit: Callable[[], None] | None = None,
+        on_hang: Callable[[], sqlite3.Connection] | None = None,
         name: str,
     ) -> None:
         self._open = open_connection
@@ -83,18 +117,26 @@ class Writer:
         self._after_commit = after_commit or (lambda: None)
         self._name = name
         self._queue: deque[_Write[Any]] = deque()
+        self._urgent: deque[_Write[Any]] = deque()
+        self._busy = False
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._db: sqlite3.Connection | None = None
+        self._on_hang = on_hang
+        self._hand = _Hand(name)
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._batches = itertools.count(1)
         self._token = uuid.uuid4().hex
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being written or waits to be: what was committed last is all there is."""
+        return not (self._busy or self._queue or self._urgent)
+
     async def start(self) -> None:
         """Open the database in the writer's thread. Raises sqlite3.Error as `open_connection` does."""
-        self._db = await asyncio.get_running_loop().run_in_executor(self._executor, self._open)
+        hand = self._hand
+        hand.db = await hand.do(self._open)
         self._room.set()
         self._task = asyncio.create_task(self._run(), name=f"{self._name}-writer")
 
@@ -105,68 +147,100 @@ class Writer:
             self._wake.set()
             await self._task
             self._task = None
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._close_db)
-        self._executor.shutdown(wait=True)
+        await self._hand.do(self._hand.close)
+        self._hand.end()
 
     async def write(
-        self, work: Callable[[sqlite3.Connection], T], committed: Callable[[T], None] | None = None
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        committed: Callable[[T], None] | None = None,
+        *,
+        urgent: bool = False,
     ) -> T:
         """Run `work` in the next group commit; returns its result once it is committed.
 
         `committed(result)` is called on the event loop right after COMMIT, in order, even if the caller has been
-        cancelled meanwhile (the write is made all the same). Raises JournalUnwritable, and whatever `work` raises.
+        cancelled meanwhile (the write is made all the same). What is `urgent` goes before what is not. Raises JournalUnwritable, and whatever `work` raises.
         """
-        while len(self._queue) >= QUEUE_LIMIT:
+        queue = self._urgent if urgent else self._queue
+        while len(queue) >= QUEUE_LIMIT:
             self._room.clear()
             await self._room.wait()
-        if self._task is None or self._closing:
+        if self._task is None or self._closing or self._task.done():
             raise JournalUnwritable(f"{self._name} is closed")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Write(work, done, committed))
+        queue.append(_Write(work, done, committed))
         self._wake.set()
         return await done
 
     async def on_thread(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a reading function on the writer's own connection, between two commits."""
+        hand = self._hand
 
         def run() -> T:
-            if self._db is None:
+            if hand.db is None:
                 raise JournalUnwritable(f"{self._name} has no database open")
-            return function(self._db)
+            return function(hand.db)
 
-        return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+        return await hand.do(run)
 
     async def exchange(self, function: Callable[[sqlite3.Connection], sqlite3.Connection | None]) -> bool:
         """Between two commits, go on with the connection that `function` returns; None keeps the present one."""
+        hand = self._hand
 
         def run(db: sqlite3.Connection) -> bool:
             replacement = function(db)
             if replacement is not None:
-                self._db = replacement
+                hand.db = replacement
             return replacement is not None
 
         return await self.on_thread(run)
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._queue:
+            while self._queue or self._urgent:
+                self._busy = True
                 await asyncio.sleep(0)  # who was told of the last commit may have more to write in this one
-                batch = [self._queue.popleft() for _ in range(min(BATCH_LIMIT, len(self._queue)))]
+                batch = self._next_batch()
                 self._room.set()
-                outcomes = await loop.run_in_executor(self._executor, self._commit, batch)
+                outcomes = await self._outcomes(batch)
                 for write, outcome in zip(batch, outcomes, strict=True):
                     self._tell(write, outcome)
                 self._after_commit()
+                self._busy = False
             if self._closing:
                 return
+
+    def _next_batch(self) -> list[_Write[Any]]:
+        batch = [self._urgent.popleft() for _ in range(min(BATCH_LIMIT, len(self._urgent)))]
+        room = BATCH_LIMIT - len(batch)
+        return batch + [self._queue.popleft() for _ in range(min(room, len(self._queue)))]
+
+    async def _outcomes(self, batch: list[_Write[Any]]) -> list[_Outcome]:
+        """From the thread that writes; from another one, where that hangs."""
+        hand = self._hand
+        written = hand.do(lambda: self._commit(hand, batch))
+        if self._on_hang is None:
+            return await written
+        done, _ = await asyncio.wait({written}, timeout=HANG_LIMIT_S)
+        if done:
+            return written.result()
+        logger.error("%s: the disk has not answered for %g s", self._name, HANG_LIMIT_S)
+        written.add_done_callback(lambda late: late.cancelled() or late.exception())
+        hand.leave_behind()
+        self._hand = fresh = _Hand(self._name)
+        fresh.db = await fresh.do(self._on_hang)
+        return await fresh.do(lambda: self._commit(fresh, batch))
 
     @staticmethod
     def _tell(write: _Write[Any], outcome: _Outcome) -> None:
         if outcome.error is None and write.committed is not None:
-            write.committed(outcome.result)
+            try:
+                write.committed(outcome.result)
+            except Exception as error:  # noqa: BLE001 - as with `work`: the caller hears of it, the writer goes on
+                outcome = _Outcome(error=error)
         if write.done.done():
             return
         if outcome.error is not None:
@@ -176,36 +250,45 @@ class Writer:
 
     # Everything below runs in the writer's thread.
 
-    def _commit(self, batch: list[_Write[Any]]) -> list[_Outcome]:
+    def _commit(self, hand: _Hand, batch: list[_Write[Any]]) -> list[_Outcome]:
         """The outcomes of a batch, once it is committed or given up."""
         token = f"{self._token}-{next(self._batches)}"
         for attempt in range(_ATTEMPTS):
             outcomes: list[_Outcome] | None = None
             try:
-                if self._db is None:
-                    self._db = self._open()
-                outcomes = self._transaction(self._db, batch, token)
-                self._db.execute("commit")
+                if hand.db is None:
+                    hand.db = self._open()
+                outcomes = self._transaction(hand, hand.db, batch, token)
+                hand.db.execute("commit")
             except sqlite3.Error as error:
+                _rollback(hand.db)
+                if hand.left_behind:
+                    hand.close()
+                    return []
                 if not is_disk_failure(error):
-                    self._rollback()
                     return [_Outcome(error=error)] * len(batch)
                 logger.warning("%s: %s (attempt %d)", self._name, error, attempt + 1)
                 try:
-                    self._rollback()
-                    self._db = self._recover(self._db, error, attempt)
-                    if outcomes is not None and self._was_committed(self._db, token):
+                    hand.db = self._recover(hand.db, error, attempt)
+                    if outcomes is not None and self._was_committed(hand.db, token):
                         return outcomes
                 except (JournalUnwritable, sqlite3.Error) as last:
+                    hand.db = None
                     return [_Outcome(error=JournalUnwritable(f"{self._name}: {last}"))] * len(batch)
             else:
+                if hand.left_behind:
+                    hand.close()
                 return outcomes
         return [_Outcome(error=JournalUnwritable(f"{self._name}: the disk did not take it"))] * len(batch)
 
-    def _transaction(self, db: sqlite3.Connection, batch: list[_Write[Any]], token: str) -> list[_Outcome]:
+    def _transaction(
+        self, hand: _Hand, db: sqlite3.Connection, batch: list[_Write[Any]], token: str
+    ) -> list[_Outcome]:
         db.execute("begin immediate")
         outcomes = []
         for write in batch:
+            if hand.left_behind:
+                raise sqlite3.OperationalError("left behind")
             db.execute("savepoint one")
             try:
                 outcome = _Outcome(result=write.work(db))
@@ -222,21 +305,17 @@ class Writer:
         self._before_commit(db, token)
         return outcomes
 
-    def _rollback(self) -> None:
-        if self._db is not None and self._db.in_transaction:
-            with contextlib.suppress(sqlite3.Error):  # the connection is replaced or proves itself next time
-                self._db.execute("rollback")
-
     def _reopen_once(
         self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
     ) -> sqlite3.Connection:
-        self._close_db()
+        if db is not None:
+            db.close()
         if attempt > 0:
             raise JournalUnwritable(str(error)) from error
-        del db
         return self._open()
 
-    def _close_db(self) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+
+def _rollback(db: sqlite3.Connection | None) -> None:
+    if db is not None and db.in_transaction:
+        with contextlib.suppress(sqlite3.Error):  # the connection is replaced or proves itself next time
+            db.execute("rollback")

@@ -77,7 +77,7 @@ def test_what_it_means_to_lose_something(directory: Directory, subject: str, sev
 
 def test_what_the_file_names(directory: Directory) -> None:
     """Points, devices, buses and zones are known by id."""
-    assert [directory.has_point(name) for name in ("button", "module")] == [True, False]
+    assert [directory.has_point(name, Kind.PANIC) for name in ("button", "module")] == [True, False]
     assert [directory.has_connection(name) for name in ("bus-1", "alone", "cam", "button")] == [
         True,
         True,
