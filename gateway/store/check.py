@@ -80,10 +80,21 @@ def _schema(db: sqlite3.Connection) -> dict[str, str]:
     return dict(db.execute("select name, sql from sqlite_schema where sql is not null"))
 
 
+#: Events younger than this, counted back from the newest, are never pruned (`[journal] keep_days` is 30 at least).
+_NEVER_PRUNED_MS = 30 * 86_400_000
+
+
+def _border(db: sqlite3.Connection) -> int:
+    newest = db.execute("select max(recorded_ms) from event").fetchone()[0]
+    return int(newest or 0) - _NEVER_PRUNED_MS
+
+
 def _i2_alarms_have_their_events(db: sqlite3.Connection) -> Iterator[str]:
     for (alarm,) in db.execute(
-        "select id from alarm where raised_ms >= coalesce((select min(recorded_ms) from event), 0)"
-        " and not exists (select 1 from event where event.alarm_id = alarm.id)"
+        "select id from alarm where last_raised_ms >= ?"
+        " and last_raised_ms >= (select min(recorded_ms) from event)"
+        " and not exists (select 1 from event where event.alarm_id = alarm.id)",
+        (_border(db),),
     ):
         yield f"alarm {alarm} has no event"
     for alarm, event in db.execute(
@@ -100,19 +111,23 @@ def _i3_few_messages_are_remembered(db: sqlite3.Connection) -> Iterator[str]:
 
 def _i4_sequences_have_no_gap(db: sqlite3.Connection) -> Iterator[str]:
     for stream, last, low, high, count in db.execute(
-        "select s.stream, s.last_sequence, min(d.sequence), max(d.sequence), count(d.sequence)"
-        " from stream s left join delivery d on d.stream_id = s.id group by s.id"
+        "select s.stream, s.last_sequence, min(d.sequence), max(d.sequence), count(*)"
+        " from stream s join delivery d on d.stream_id = s.id join event e on e.id = d.event"
+        " where e.recorded_ms >= ? group by s.id",
+        (_border(db),),
     ):
-        if (high or 0) != last and not (count == 0 and last > 0):
+        if high != last:
             yield f"stream {stream} was numbered to {last}, its outbox ends at {high}"
-        elif count and high - low + 1 != count:
+        elif high - low + 1 != count:
             yield f"stream {stream} has {count} rows from {low} to {high}: {high - low + 1 - count} are missing"
 
 
 def _i4_every_event_is_in_the_outbox(db: sqlite3.Connection) -> Iterator[str]:
     for (event,) in db.execute(
         "select event_id from event where id not in (select event from delivery)"
-        " and exists (select 1 from stream where started_ms <= event.recorded_ms)"
+        " and recorded_ms >= ? and exists (select 1 from stream s where s.started_ms <= event.recorded_ms"
+        " and (select max(d.event) from delivery d where d.stream_id = s.id) > event.id)",
+        (_border(db),),
     ):
         yield f"event {event} was never put into an outbox"
 
