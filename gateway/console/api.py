@@ -46,13 +46,13 @@ async def sign_in(body: SignInBody, request: Request, response: Response, consol
         httponly=True,
         samesite="strict",
     )
-    return _session(opened.caller)
+    return _session(console, opened.caller)
 
 
 @router.get("/session", summary="Who am I 当前登录")
-async def session(caller: SignedIn) -> SessionAnswer:
+async def session(caller: SignedIn, console: Console) -> SessionAnswer:
     """The session of this cookie."""
-    return _session(caller)
+    return _session(console, caller)
 
 
 @router.delete("/session", status_code=204, summary="Sign out 退出")
@@ -65,10 +65,14 @@ async def sign_out(caller: Acting, response: Response, console: Console) -> None
     )
 
 
-def _session(caller: Caller) -> SessionAnswer:
+def _session(console: Services, caller: Caller) -> SessionAnswer:
     account, kept = caller.account, caller.session
     return SessionAnswer(
-        name=account.name, display=account.display, role=account.role, csrf=kept.csrf, expires=kept.expires
+        name=account.name,
+        display=account.display,
+        role=account.role,
+        csrf=kept.csrf,
+        expires=console.auth.expires(caller),
     )
 
 
@@ -82,9 +86,13 @@ async def alarms(
     *,
     history: bool = False,
     before: Moment | None = None,
+    before_id: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> AlarmsAnswer:
-    """The open alarms, oldest first; with `history` all alarms raised before `before`, newest first."""
+    """The open alarms, oldest first; with `history` all alarms raised before `before`, newest first.
+
+    `before_id` goes with `before`: of the alarms of that very millisecond, those before this one as well.
+    """
     if not history:
         return AlarmsAnswer(
             now=console.render.now,
@@ -92,11 +100,16 @@ async def alarms(
                 console.deps.journal.open_alarms.values(), console.streams.in_memory
             ),
         )
-    found = await console.deps.journal.history(limit=limit, before=before)
+    found = await console.deps.journal.history(limit=limit, before=before, before_id=before_id)
+    last = found[-1] if len(found) == limit else None
+    now_open = console.deps.journal.open_alarms
     return AlarmsAnswer(
         now=console.render.now,
-        alarms=console.render.alarms(found, console.streams.in_memory),
-        next_before=found[-1].raised_at if len(found) == limit else None,
+        alarms=console.render.alarms(
+            (now_open.get(alarm.id, alarm) for alarm in found), console.streams.in_memory
+        ),
+        next_before=last.raised_at if last else None,
+        next_before_id=last.id if last else None,
     )
 
 
@@ -107,7 +120,7 @@ async def alarm(alarm_id: AlarmId, _: SignedIn, console: Console) -> AlarmAnswer
     events = await console.deps.journal.events_of(alarm_id)
     return AlarmAnswer(
         now=console.render.now,
-        alarm=_view(console, found),
+        alarm=await _present(console, found),
         events=tuple(console.render.event(event) for event in events),
     )
 
@@ -115,20 +128,22 @@ async def alarm(alarm_id: AlarmId, _: SignedIn, console: Console) -> AlarmAnswer
 @router.post("/alarms/{alarm_id}/acknowledge", summary="Acknowledge 确认")
 async def acknowledge(alarm_id: AlarmId, caller: Acting, console: Console) -> AlarmView:
     """A person has seen it."""
-    return _view(console, await console.deps.journal.acknowledge(alarm_id, caller.account.name))
+    return await _present(console, await console.deps.journal.acknowledge(alarm_id, caller.account.name))
 
 
 @router.post("/alarms/{alarm_id}/close", summary="Close 关闭")
 async def close(alarm_id: AlarmId, body: CloseBody, caller: Acting, console: Console) -> AlarmView:
     """A person ends it, with a verdict if it is critical or high."""
-    return _view(console, await console.deps.journal.close_alarm(alarm_id, caller.account.name, body.verdict))
+    return await _present(
+        console, await console.deps.journal.close_alarm(alarm_id, caller.account.name, body.verdict)
+    )
 
 
 @router.post("/alarms/{alarm_id}/shelve", summary="Shelve for a time 旁路")
 async def shelve(alarm_id: AlarmId, body: ShelveBody, caller: Acting, console: Console) -> AlarmView:
     """A person sets it aside for a limited time, with a reason. Not for panic, duress or fire."""
     until = console.deps.clock.now() + timedelta(minutes=body.minutes)
-    return _view(
+    return await _present(
         console, await console.deps.journal.shelve(alarm_id, caller.account.name, until, body.reason)
     )
 
@@ -136,10 +151,14 @@ async def shelve(alarm_id: AlarmId, body: ShelveBody, caller: Acting, console: C
 @router.post("/alarms/{alarm_id}/unshelve", summary="End the shelving 恢复")
 async def unshelve(alarm_id: AlarmId, caller: Acting, console: Console) -> AlarmView:
     """A person wants it back."""
-    return _view(console, await console.deps.journal.unshelve(alarm_id, caller.account.name))
+    return await _present(console, await console.deps.journal.unshelve(alarm_id, caller.account.name))
 
 
-def _view(console: Services, found: Alarm) -> AlarmView:
+async def _present(console: Services, made: Alarm) -> AlarmView:
+    """What the alarm is by now, which may be more than the act has made of it. A closed one changes no more."""
+    found = console.deps.journal.open_alarms.get(made.id, made)
+    if found.is_open and found.id not in console.deps.journal.open_alarms:
+        found = await console.deps.journal.alarm(made.id)
     return console.render.alarm(found, durable=found.id not in console.streams.in_memory)
 
 
@@ -154,5 +173,5 @@ def _view(console: Services, found: Alarm) -> AlarmView:
 )
 async def events(caller: SignedIn, console: Console) -> Response:
     """Server-sent events: `snapshot` (everything), then `change`, and `beat` every 5 s with the server's time."""
-    console.streams.must_have_room()
+    console.streams.must_have_room(caller)
     return EventStreamResponse(console.streams, caller)

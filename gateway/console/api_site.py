@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from gateway.console.models import ErrorAnswer, Moment
 from gateway.console.models_site import (
@@ -99,7 +99,14 @@ def _gaps(gaps: Iterable[Gap | GapRow]) -> tuple[GapView, ...]:
     return tuple(GapView(start=gap.start, end=gap.end, cause=gap.cause) for gap in gaps)
 
 
-@router.get("/access-log", summary="Who looked at what 调用登记")
+def _only_limit(request: Request) -> None:
+    """Refuse a filter that there is none of: the caller would take the answer for filtered."""
+    unknown = sorted(set(request.query_params) - {"limit"})
+    if unknown:
+        raise RequestError(422, "bad-request", detail=f"unknown parameter {unknown[0][:64]!r}")
+
+
+@router.get("/access-log", summary="Who looked at what 调用登记", dependencies=[Depends(_only_limit)])
 async def access_log(
     _: SignedIn, console: Console, *, limit: Annotated[int, Query(ge=1, le=1000)] = 200
 ) -> AccessLogAnswer:

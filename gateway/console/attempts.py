@@ -56,6 +56,10 @@ class Attempts:
         for key, allowance in self._buckets(name, address):
             self._add(key, allowance, -1.0)
         self._levels.pop(_pair(name, address), None)
+        self.know(name, address)
+
+    def know(self, name: str, address: str) -> None:
+        """That name has signed in from that address, now or before a restart."""
         self._known[name, address] = None
         self._known.move_to_end((name, address))
         if len(self._known) > PAIRS_KNOWN:

@@ -90,9 +90,14 @@ class ZoneView(Answer):
 
 
 class AlarmView(Answer):
-    """An alarm. `durable` false: it is in memory only just now, a power cut would lose it."""
+    """An alarm. `durable` false: it is in memory only just now, a power cut would lose it.
+
+    Of two views of an alarm the one with the greater `revision` is the later; it counts anew when the console begins
+    (`since` of the status).
+    """
 
     id: str
+    revision: int
     kind: Kind
     severity: Severity
     state: AlarmState
@@ -123,11 +128,12 @@ class AlarmView(Answer):
 
 
 class AlarmsAnswer(Answer):
-    """Alarms as of `now`. `next_before` asks for the older ones where there are more."""
+    """Alarms as of `now`. `next_before` and `next_before_id` ask for the older ones where there are more."""
 
     now: Stamp
     alarms: tuple[AlarmView, ...]
     next_before: Stamp | None = None
+    next_before_id: str | None = None
 
 
 class EventView(Answer):

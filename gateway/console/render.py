@@ -1,6 +1,7 @@
 """From the house's values to the console's answers: an alarm, a device, the gateway's state, as a guard is to see them."""
 
 import asyncio
+import itertools
 from collections.abc import Container, Iterable
 from datetime import datetime
 
@@ -26,6 +27,9 @@ from gateway.store import StoredEvent
 
 #: A backlog that can't be read in so many seconds is shown as unknown.
 _BACKLOG_LIMIT_S = 2.0
+
+#: Numbers the views of alarms in the order in which they were made, for all consoles of the process.
+_revisions = itertools.count(1)
 
 
 class _EventData(BaseModel):
@@ -56,10 +60,11 @@ class Renderer:
     # ---- alarms
 
     def alarm(self, alarm: Alarm, *, durable: bool = True) -> AlarmView:
-        """An alarm."""
+        """An alarm. It must be in its present state: the `revision` says that this view is the latest."""
         source = alarm.source
         return AlarmView(
             id=alarm.id,
+            revision=next(_revisions),
             kind=source.kind,
             severity=source.severity,
             state=alarm.state,

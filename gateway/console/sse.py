@@ -21,6 +21,9 @@ from gateway.console.views import ConsoleDeps
 from gateway.model import Alarm, Durability
 from gateway.store import Change
 
+#: The last frame of a stream that had to make room for a newer one of its session: the page does not come again.
+_DISPLACED = b"event: displaced\ndata: {}\n\n"
+
 
 class Stream:
     """One client's frames. Past its limit all that wait are replaced by one fresh snapshot."""
@@ -32,6 +35,7 @@ class Stream:
         self._wake = asyncio.Event()
         self._behind = False
         self._ended = False
+        self._farewell: bytes | None = None
 
     def put(self, frame: bytes) -> None:
         """Add a frame; never waits."""
@@ -47,8 +51,14 @@ class Stream:
         self._behind = True
         self._wake.set()
 
-    def end(self) -> None:
-        """Nothing more for this client."""
+    @property
+    def ended(self) -> bool:
+        """Nothing more is taken for this client."""
+        return self._ended
+
+    def end(self, farewell: bytes | None = None) -> None:
+        """Nothing more for this client, but for a last frame that says why."""
+        self._farewell = None if self._ended else farewell
         self._ended = True
         self._wake.set()
 
@@ -62,7 +72,8 @@ class Stream:
                 return self._frames.popleft()
             self._wake.clear()
             await self._wake.wait()
-        return None
+        farewell, self._farewell = self._farewell, None
+        return farewell
 
 
 class EventStreams:
@@ -76,7 +87,7 @@ class EventStreams:
         self._limits = deps.limits
         self._render = render
         self._still_signed_in = still_signed_in
-        self._streams: set[Stream] = set()
+        self._streams: dict[Stream, None] = {}  # in the order in which they came
         self._somebody = asyncio.Event()
         self._changed = asyncio.Event()
         self._alarms: dict[str, Alarm] = {}
@@ -87,32 +98,45 @@ class EventStreams:
 
     # ---- clients
 
-    def must_have_room(self) -> None:
-        """Raise RequestError 503 if there are as many streams as allowed."""
+    def must_have_room(self, caller: Caller) -> None:
+        """Raise RequestError 503 if there are as many streams as allowed; a session at its own limit makes room itself."""
+        if len(self._of(caller)) >= self._limits.streams_a_session:
+            return
         if len(self._streams) >= self._limits.streams:
             raise RequestError(503, "too-many-clients", retry_after_s=30)
 
     @contextmanager
     def joined(self, caller: Caller) -> Iterator[Stream]:
-        """A client that listens from now on; its first frame is a snapshot."""
+        """A client that listens from now on; its first frame is a snapshot. Too many of a session: its oldest ends."""
+        others = self._of(caller)
+        for oldest in others[: max(0, len(others) + 1 - self._limits.streams_a_session)]:
+            oldest.end(_DISPLACED)
         stream = Stream(caller, self._limits.queued_frames)
         stream.fall_behind()
         if not self._open:
             stream.end()
-        self._streams.add(stream)
+        self._streams[stream] = None
         self._somebody.set()
         try:
             yield stream
         finally:
-            self._streams.discard(stream)
+            self._streams.pop(stream, None)
             if not self._streams:
                 self._somebody.clear()
 
     def end_session(self, caller: Caller) -> None:
         """The caller has signed out: end the streams of that session."""
-        for stream in self._streams:
-            if stream.caller.session.token_sha256 == caller.session.token_sha256:
-                stream.end()
+        for stream in self._of(caller):
+            stream.end()
+
+    def _of(self, caller: Caller) -> list[Stream]:
+        """The live streams of the caller's session, oldest first."""
+        token = caller.session.token_sha256
+        return [
+            stream
+            for stream in self._streams
+            if stream.caller.session.token_sha256 == token and not stream.ended
+        ]
 
     def end_all(self) -> None:
         """The console stops: who still comes is sent away."""

@@ -67,6 +67,7 @@ class Limits:
     stall_s: float = 15.0  # for a client that does not read what it is sent
     stop_s: float = 3.0  # for open answers to end when the console stops
     streams: int = 24  # event streams at once
+    streams_a_session: int = 6  # one more, and the oldest of that session ends
     queued_frames: int = 64  # waiting for one stream; more, and it gets a fresh snapshot instead
     heartbeat_s: float = 5.0
     coalesce_s: float = 0.1  # changes that come closer together share a message

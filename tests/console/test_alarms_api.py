@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.model import Kind
+from tests.clocks import ManualClock
 from tests.console.desk import PANIC, PANIC_OVER, SMOKE, Desk, desk
 
 
@@ -192,6 +193,42 @@ async def test_history_is_paged_newest_first(tmp_path: Path) -> None:
             seen += [alarm["id"] for alarm in page["alarms"]]
             if page["next_before"] is None:
                 break
-            query = {"history": "true", "limit": "3", "before": page["next_before"]}
+            query = {
+                "history": "true",
+                "limit": "3",
+                "before": page["next_before"],
+                "before_id": page["next_before_id"],
+            }
             page = (await guard.get("/api/alarms", params=query)).json()
         assert seen == made[::-1]
+
+
+async def test_history_skips_no_alarm_of_the_same_millisecond(tmp_path: Path) -> None:
+    """A storm raises many alarms at one moment: time and id together page through them, each once."""
+    async with desk(tmp_path, clock=ManualClock()) as running:
+        guard = await running.guard()
+        made = {await running.press(replace(SMOKE, point=f"buttons:{number}")) for number in range(7)}
+        seen: list[str] = []
+        query = {"history": "true", "limit": "2"}
+        while True:
+            page = (await guard.get("/api/alarms", params=query)).json()
+            seen += [alarm["id"] for alarm in page["alarms"]]
+            if page["next_before"] is None:
+                break
+            query |= {"before": page["next_before"], "before_id": page["next_before_id"]}
+        assert sorted(seen) == sorted(made)
+
+
+async def test_an_answer_tells_the_alarms_present_state_and_which_view_is_later(tmp_path: Path) -> None:
+    """Each view of an alarm has a greater revision than the one before, whichever way it was asked for."""
+    async with desk(tmp_path) as running:
+        guard = await running.guard()
+        alarm = await running.press()
+        views = [(await guard.get("/api/alarms")).json()["alarms"][0]]
+        views.append((await guard.post(f"/api/alarms/{alarm}/acknowledge")).json())
+        await running.journal.report(PANIC_OVER)
+        views.append((await guard.get(f"/api/alarms/{alarm}")).json()["alarm"])
+        views.append((await guard.post(f"/api/alarms/{alarm}/close", json={"verdict": "test"})).json())
+        revisions = [view["revision"] for view in views]
+        assert revisions == sorted(set(revisions))
+        assert [view["state"] for view in views][-1] == "closed"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
 
-from gateway.console import Console, ConsoleDeps
+from gateway.console import Console, ConsoleDeps, HealthProblem
 from gateway.model import Kind, Presence
 from tests.console.desk import (
     PANIC,
@@ -24,6 +24,7 @@ from tests.console.desk import (
     Health,
     ShiftedClock,
     desk,
+    listening,
     serving,
 )
 from tests.wait import until
@@ -280,3 +281,107 @@ async def test_english_keyboard_and_devices(tmp_path: Path, browser: Browser) ->
         await expect(page.locator(".row.log")).to_contain_text(["signed in"])
         await page.get_by_role("button", name="中文").click()
         await expect(page.get_by_role("link", name="警情")).to_be_visible()
+
+
+async def test_what_could_not_be_shown_is_not_life(tmp_path: Path, browser: Browser) -> None:
+    """A message that the page fails to show makes it stale at once, whatever comes later; a whole snapshot heals it."""
+    async with desk(tmp_path) as running, page_of(browser, running) as page:
+        broken = 'event: snapshot\ndata: {"now": "2026-01-01T00:00:00.000Z"}\n\n'
+
+        async def fail(route: Route) -> None:
+            await route.fulfill(content_type="text/event-stream", body=broken)
+
+        await page.route("**/api/events", fail)
+        await sign_in(page)
+        alarm = await running.press()
+        await expect(page.get_by_text("画面显示出错，警情可能不全")).to_be_visible()
+        await expect(page.get_by_text("非实时")).to_be_visible()
+        await expect(page.get_by_text("目前没有警情")).to_be_hidden()
+        await page.unroute("**/api/events")
+        await expect(page.locator(f'[data-alarm="{alarm}"]')).to_be_visible()
+        await expect(page.get_by_text("画面显示出错")).to_be_hidden()
+
+
+async def test_a_time_zone_that_the_browser_refuses_hides_no_alarm(tmp_path: Path, browser: Browser) -> None:
+    """The alarm is shown, with times in UTC and marked so."""
+    async with desk(tmp_path) as running:
+        site = running.site.site.model_copy(update={"timezone": "right/Asia/Shanghai"})
+        odd = Console(
+            ConsoleDeps(
+                journal=running.journal,
+                site=replace(running.site, site=site),
+                clock=running.clock,
+                health=Health(),
+                limits=QUICK,
+            )
+        )
+        alarm = await running.press()
+        async with serving(odd):
+            host, port = await odd.listening()
+            there = replace(running, url=f"http://{host}:{port}")
+            async with page_of(browser, there) as page:
+                await sign_in(page)
+                card = page.locator(f'[data-alarm="{alarm}"]')
+                stamp = running.journal.open_alarms[alarm].raised_at.strftime("%H:%M:%S UTC")
+                await expect(card.locator(".when")).to_have_text(stamp)
+                await expect(page.get_by_text("非实时")).to_be_hidden()
+
+
+async def test_a_late_answer_does_not_overwrite_newer_news(tmp_path: Path, browser: Browser) -> None:
+    """The answer to an acknowledgement comes after the press was released: the card shows the release."""
+    async with desk(tmp_path) as running, page_of(browser, running) as page:
+        await sign_in(page)
+        alarm = await running.press()
+        card = page.locator(f'[data-alarm="{alarm}"]')
+        answered, released = asyncio.Event(), asyncio.Event()
+
+        async def delay(route: Route) -> None:
+            answer = await route.fetch()
+            answered.set()
+            await released.wait()
+            await route.fulfill(response=answer)
+
+        await page.route("**/acknowledge", delay)
+        await card.get_by_role("button", name="确认").click()
+        await answered.wait()
+        await running.journal.report(PANIC_OVER)
+        await expect(card.locator(".state")).to_contain_text("可以关闭")
+        released.set()
+        await expect(page.get_by_text("已确认并保存")).to_be_visible()
+        await expect(card.locator(".state")).to_contain_text("可以关闭")
+
+
+async def test_pages_that_get_no_live_line_say_why(tmp_path: Path, browser: Browser) -> None:
+    """The oldest page of a session with too many says so and stays away; so does one that finds no room at all."""
+    limits = replace(QUICK, streams=2, streams_a_session=1)
+    async with desk(tmp_path, limits=limits) as running, page_of(browser, running) as page:
+        await sign_in(page)
+        await expect(page.get_by_text("目前没有警情")).to_be_visible()
+        newer = await page.context.new_page()
+        await newer.goto(running.url)
+        await expect(newer.get_by_text("目前没有警情")).to_be_visible()
+        await expect(page.get_by_text("此登录打开的页面过多，本页已停止更新")).to_be_visible()
+        async with listening(await running.guard("li")), page_of(browser, running) as refused:
+            await sign_in(refused)
+            await expect(refused.get_by_text("同时打开的控制台过多")).to_be_visible()
+            await expect(newer.get_by_text("非实时")).to_be_hidden()
+
+
+async def test_guards_read_chinese_and_technicians_the_rest(tmp_path: Path, browser: Browser) -> None:
+    """A lost device, its alarm and an ailing gateway: what to do in Chinese, the lower layers' words small below."""
+    health = Health()
+    async with desk(tmp_path, health=health) as running, page_of(browser, running) as page:
+        await sign_in(page)
+        health.found.append(HealthProblem("journal", "no write for 9 s"))
+        await running.journal.presence("buttons", Presence.ONLINE)
+        await running.journal.presence("buttons", Presence.OFFLINE, "timed out")
+        card = page.locator(".card", has_text="设备失联")
+        await expect(card).to_contain_text("设备没有应答，现在收不到它的报警：检查电源、线路和地址")
+        await expect(card.locator(".technical")).to_contain_text("技术信息 timed out")
+        await expect(page.locator(".status")).to_contain_text("记录写不进存储")
+        await expect(page.locator(".status .technical")).to_have_text("技术信息 no write for 9 s")
+        await picture(page, tmp_path / "advice")
+        await page.get_by_role("link", name="设备").click()
+        device = page.locator('[data-device="buttons"]')
+        await expect(device).to_contain_text("检查电源、线路和地址")
+        await expect(device.locator(".technical")).to_have_text("技术信息 timed out")

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,3 +208,15 @@ async def test_a_failing_disk_signs_nobody_out_and_marks_what_is_not_durable(tmp
             await until(lambda: bool(stream.of("snapshot")[1:]))
             assert all(alarm["durable"] for alarm in stream.of("snapshot")[-1]["alarms"])
             assert (await guard.get("/api/alarms")).status_code == 200
+
+
+async def test_a_session_can_not_take_all_streams(tmp_path: Path) -> None:
+    """The seventh stream of a session ends its oldest, which is told why; other guards still get in."""
+    async with desk(tmp_path, limits=replace(QUICK, streams=7)) as running, AsyncExitStack() as stack:
+        wang, li = await running.guard("wang"), await running.guard("li")
+        mine = [await stack.enter_async_context(listening(wang)) for _ in range(6)]
+        other = await stack.enter_async_context(listening(li))
+        mine += [await stack.enter_async_context(listening(wang)) for _ in range(2)]
+        await until(lambda: mine[0].ended and mine[1].ended)
+        assert [stream.of("displaced") for stream in mine[:2]] == [[{}], [{}]]
+        assert not any(stream.ended for stream in (*mine[2:], other))

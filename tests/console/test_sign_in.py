@@ -3,13 +3,14 @@
 import asyncio
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.console import hash_password
 from gateway.errors import ActRefused
+from tests.clocks import ManualClock
 from tests.console.desk import LI, PASSWORD, WANG, ShiftedClock, desk, listening
 from tests.wait import until
 
@@ -206,3 +207,50 @@ def test_a_short_password_is_not_taken() -> None:
     """Eight characters at least."""
     with pytest.raises(ActRefused):
         hash_password("1234567")
+
+
+async def test_a_step_of_the_wall_clock_signs_nobody_out_and_lengthens_nothing(tmp_path: Path) -> None:
+    """A session lives its hours by the monotonic clock; its end is told by the wall clock as that goes now."""
+    clock = ManualClock()
+    async with desk(tmp_path, clock=clock, console_keys="session_hours = 12") as running:
+        guard = await running.guard()
+        for step in (13 * 3600, -48 * 3600, 365 * 86400):
+            clock.step(step)
+            told = await guard.get("/api/session")
+            assert told.status_code == 200
+            expires = datetime.fromisoformat(told.json()["expires"])
+            assert expires == clock.now() + timedelta(hours=12)
+        clock.advance(12 * 3600 - 1)
+        assert (await guard.get("/api/alarms")).status_code == 200
+        clock.step(-6 * 3600)
+        clock.advance(2)
+        assert (await guard.get("/api/alarms")).status_code == 401
+
+
+async def test_over_a_restart_the_wall_clock_decides(tmp_path: Path) -> None:
+    """Nothing else knows how long the gateway was off; no session lives longer than a fresh one."""
+    clock = ManualClock()
+    async with desk(tmp_path, clock=clock, console_keys="session_hours = 12") as running:
+        cookies = dict((await running.guard()).cookies)
+    clock.step(-3600)
+    async with desk(tmp_path, clock=clock, console_keys="session_hours = 12") as running:
+        guard = await running.browser()
+        guard.cookies.update(cookies)
+        assert (await guard.get("/api/alarms")).status_code == 200
+        clock.advance(12 * 3600 + 1)
+        assert (await guard.get("/api/alarms")).status_code == 401
+
+
+async def test_after_a_restart_nobody_can_lock_a_guard_out_of_the_desk(tmp_path: Path) -> None:
+    """Who signed in from here before the restart is known from the access log, whatever others try with the name."""
+    async with desk(tmp_path) as running:
+        await running.guard("wang")
+    async with desk(tmp_path) as running:
+        browser = await running.browser()
+        for number in range(25):
+            body = {"name": f"nobody-{number}", "password": "wrong"}
+            last = (await browser.post("/api/session", json=body)).status_code
+        assert last == 429
+        refused = await browser.post("/api/session", json={"name": "li", "password": PASSWORD})
+        assert refused.status_code == 429
+        await running.guard("wang")

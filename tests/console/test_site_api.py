@@ -144,3 +144,12 @@ async def test_an_alarm_of_the_gateways_own_is_shown_too(tmp_path: Path) -> None
         await running.journal.raise_own(Kind.DISK, detail="EIO")
         (alarm,) = (await (await running.guard()).get("/api/alarms")).json()["alarms"]
         assert (alarm["kind"], alarm["point"], alarm["zone"], alarm["detail"]) == ("disk", None, None, "EIO")
+
+
+async def test_the_access_log_refuses_filters_that_it_does_not_have(tmp_path: Path) -> None:
+    """An answer that ignored a filter would be taken for a filtered one."""
+    async with desk(tmp_path) as running:
+        guard = await running.guard()
+        for query in ("camera=cam-gate", "from=2026-01-01T00:00:00Z", "limit=5&x=1"):
+            refused = await guard.get(f"/api/access-log?{query}")
+            assert (refused.status_code, refused.json()["error"]["code"]) == (422, "bad-request")

@@ -77,3 +77,21 @@ def test_the_page_has_words_for_everything_the_house_can_say() -> None:
     ]
     assert sorted(keys[0]) == sorted(keys[1])
     assert len(AlarmState) == 5  # alarms.js derives its words from the times, as the model does
+
+
+def test_there_is_plain_advice_for_every_kind_and_every_code_of_health() -> None:
+    """In both languages: what it is and what to do, for all that the daemon can raise or find wrong with itself."""
+    gateway = STATIC.parents[1]
+    codes = {
+        code
+        for source in gateway.rglob("*.py")
+        if "demo" not in source.parts
+        for code in re.findall(r'\bProblem\(\s*"([a-z-]+)"', source.read_text(encoding="utf-8"))
+    }
+    assert len(codes) >= 5
+    chinese, english = (STATIC / "advice.js").read_text(encoding="utf-8").split("  en: {", 1)
+    for name in [*(kind.value for kind in Kind), *sorted(codes)]:
+        (zh,) = re.findall(rf'"{name}": "(.+)"', chinese)
+        (en,) = re.findall(rf'"{name}": "(.+)"', english.split("\n};")[0])
+        assert re.search("[\u4e00-\u9fff]", zh), name
+        assert not re.search("[\u4e00-\u9fff]", en), name

@@ -405,3 +405,17 @@ async def test_old_confirmed_events_are_pruned_and_waiting_ones_never(
 
     assert await journal.prune(clock.now()) == 1
     assert [row.sequence for row in await journal.waiting("bureau", 1)] == [2]
+
+
+async def test_history_pages_by_time_and_id(journal: Journal) -> None:
+    """Alarms of one millisecond are neither skipped nor told twice from page to page."""
+    for number in range(7):
+        await journal.report(replace(SMOKE, point=f"buttons:{number}"))
+    seen: list[str] = []
+    page = await journal.history(limit=2)
+    while page:
+        seen += [alarm.id for alarm in page]
+        page = await journal.history(limit=2, before=page[-1].raised_at, before_id=page[-1].id)
+    assert len(seen) == 7
+    assert set(seen) == set(journal.open_alarms)
+    assert await journal.history(before=journal.open_alarms[seen[0]].raised_at) == []

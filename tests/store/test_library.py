@@ -275,3 +275,27 @@ async def test_many_segments_are_no_burden(library: Library) -> None:
         await library.last_end("cam-1")
 
     assert loop.time() - began < 2.0
+
+
+async def test_i10_what_is_adopted_dates_no_other_camera(library: Library) -> None:
+    """An orphan of long ago says nothing of what others recorded; what is placed just now does, with an hour's grace."""
+    await library.add_segments([minute(0, camera="cam-2", trusted=False), minute(1)])
+    [stray] = await library.segments("cam-2", START, START + MINUTE)
+    assert stray.ended_by is None
+
+    await library.add_segment(minute(2))
+    [stray] = await library.segments("cam-2", START, START + MINUTE)
+    assert stray.ended_by == START + 3 * MINUTE + timedelta(hours=1)
+
+
+async def test_what_ended_by_a_moment_is_found_whenever_it_came(library: Library) -> None:
+    """By age, not by order of recording; held and undated footage is left out, pages don't hide the rest."""
+    await library.add_segments([minute(n) for n in range(1000, 1010)])
+    await library.add_segments([minute(n) for n in range(1200) if not 1000 <= n < 1010])
+    await library.add_segments([minute(3, camera="cam-3", trusted=False)])
+    held = Held([Hold("cam-1", START, START + 1050 * MINUTE)])
+
+    found = await library.ended_by("cam-1", START + 1060 * MINUTE, 5, held)
+    assert [s.path for s in found] == [minute(n).path for n in range(1051, 1056)]
+    assert len(await library.ended_by("cam-1", START + 1060 * MINUTE, 50, held)) == 9
+    assert await library.ended_by("cam-3", START + 1060 * MINUTE, 5, NO_HOLDS) == []

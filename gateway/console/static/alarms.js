@@ -1,6 +1,7 @@
 // The open alarms as cards: what and where first, then how it stands, then what can be done. Cards are kept and changed
 // in place, so that focus, clicks and the reader's eye are not disturbed.
 
+import { adviceFor, technical } from "./advice.js";
 import { post } from "./api.js";
 import { ago, el, icon, setText, span, time, toast } from "./dom.js";
 import { askClose, askShelve, showDetails } from "./dialogs.js";
@@ -54,7 +55,7 @@ export class AlarmList {
     this.changed = changed;
     this.cards = new Map();
         this.groups = Object.fromEntries(["waiting", "handling", "shelvedGroup"].map((name) => [name, this.group(name)]));
-    this.calm = el("div", { class: "calm" }, icon("shield"), el("p", { class: "calm-lead" }, words.calm), el("p", {}, words.calmNote));
+    this.calm = el("div", { class: "calm", hidden: true }, icon("shield"), el("p", { class: "calm-lead" }, words.calm), el("p", {}, words.calmNote));
     this.element = el("div", { class: "alarms" }, ...Object.values(this.groups).map((group) => group.element), this.calm);
   }
 
@@ -187,7 +188,9 @@ class Card {
   }
 
   update(alarm) {
-    const same = this.alarm !== null && JSON.stringify(alarm) === JSON.stringify(this.alarm);
+    const looks = JSON.stringify({ ...alarm, revision: 0 });
+    const same = this.looks === looks;
+    this.looks = looks;
     this.alarm = alarm;
     this.updateButtons();
     if (same) return;
@@ -199,7 +202,7 @@ class Card {
     setText(this.where, whereOf(alarm));
     this.drill.hidden = !alarm.drill;
     setText(this.state, stateOf(alarm));
-    this.facts.replaceChildren(...factsOf(alarm).map((fact) => el("li", { class: fact.kind ?? null }, fact.text)));
+    this.facts.replaceChildren(...factsOf(alarm).map((fact) => el("li", { class: fact.kind ?? null }, fact.text, fact.more ?? null)));
     this.tick();
   }
 
@@ -227,18 +230,19 @@ class Card {
 /** The rest that matters, a line each. */
 function factsOf(alarm) {
   const facts = [];
-  const add = (text, kind) => facts.push({ text, kind });
+  const add = (text, kind, more) => facts.push({ text, kind, more });
   if (isSilent(alarm)) add(words.silentAlarm, "warning");
   if (alarm.repeats > 0) add(`${say(words.again, { n: alarm.repeats })}${words.stop}${say(words.last, { time: time(alarm.last_raised_at) })}`, "strong");
   if (alarm.escalation > 0) add(say(words.escalated, { n: alarm.escalation }), "strong");
   if (!alarm.durable) add(words.notDurable, "warning");
   if (alarm.zone?.place) add(alarm.zone.place);
   if (alarm.zone?.responsible) add(`${words.responsible} ${alarm.zone.responsible} ${alarm.zone.phone}`.trim());
-  if (alarm.detail) add(alarm.detail);
   if (alarm.acknowledged_by) add(say(words.acknowledgedBy, { who: alarm.acknowledged_by.display, time: time(alarm.acknowledged_at) }));
   if (isShelved(alarm)) {
     add(say(words.shelvedUntil, { time: time(alarm.shelved_until), who: alarm.shelved_by?.display ?? "", reason: alarm.shelved_reason ?? "" }), "strong");
   }
+  if (FAULTS.has(alarm.kind)) add(adviceFor(alarm), "advice");
+  if (alarm.detail) add("", "advice", technical(alarm.detail));
   return facts;
 }
 

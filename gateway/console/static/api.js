@@ -44,6 +44,19 @@ export async function session() {
   return keep(await get("/api/session"));
 }
 
+/** Why the gateway gives no live events, in its words; empty where it gives them or does not answer. */
+export async function whyNoEvents() {
+  const asking = new AbortController();
+  try {
+    const response = await fetch("/api/events", { headers: { "Accept-Language": language }, signal: asking.signal });
+    return response.ok ? "" : ((await response.json()).error?.message ?? "");
+  } catch {
+    return "";
+  } finally {
+    asking.abort();
+  }
+}
+
 export const signOut = () => call("DELETE", "/api/session");
 
 function keep(answer) {

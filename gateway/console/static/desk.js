@@ -1,7 +1,7 @@
 // The desk: follows the gateway live, and shows what happens and where before anything else.
 
 import { AlarmList, isAcknowledged, isShelved, isSilent, kindOf, whereOf } from "./alarms.js";
-import { session, signOut } from "./api.js";
+import { session, signOut, whyNoEvents } from "./api.js";
 import { askDrill } from "./dialogs.js";
 import { el, icon, serverNow, setServerTime, setText, setTimeZone, time, toast } from "./dom.js";
 import { History, accessLog, deviceList } from "./lists.js";
@@ -11,7 +11,14 @@ import { say, switchLanguage, words } from "./words.js";
 
 const SOUND_ORDER = ["critical", "high", "medium", "low"];
 const SESSION_WARNING_MS = 30 * 60 * 1000;
+const CLOCK_JUMP_MS = 5000;
+const REVISIONS_KEPT = 2000;
 const VIEWS = ["alarms", "devices", "history", "log"];
+const STALE_WORDS = {
+  silent: [words.stale, words.staleNote],
+  notShown: [words.notShown, words.notShownNote],
+  displaced: [words.displaced, words.displacedNote],
+};
 
 /** What a signed-in guard sees, in `root`. `over(warning)` is called when the session has ended. */
 export class Desk {
@@ -24,17 +31,18 @@ export class Desk {
     this.devices = new Map();
     this.silenced = new Set();
     this.stale = false;
+    this.revisions = new Map(); // of each alarm the newest that was told, open or closed
     this.version = null;
     this.heardAt = new Date().toISOString();
-    this.list = new AlarmList((alarm) => this.takeOwn(alarm));
+    this.list = new AlarmList((alarm) => this.take([alarm]));
     this.status = new StatusLine();
     this.build();
     this.live = new Live({
       snapshot: (message) => this.snapshot(message),
       change: (message) => this.change(message),
       beat: (message) => this.beat(message),
-      stale: (stale) => this.setStale(stale),
-      broken: () => this.checkSession(),
+      stale: (stale, why) => this.setStale(stale, why),
+      broken: (refused) => this.lineBroke(refused),
     });
     this.live.start();
     this.ticking = setInterval(() => this.tick(), 1000);
@@ -83,7 +91,8 @@ export class Desk {
 
   /** The gateway has spoken: its time, and when it last did. */
   heard(message) {
-    setServerTime(message.now);
+    const jump = setServerTime(message.now);
+    if (this.version !== null && jump > CLOCK_JUMP_MS) this.checkSession(); // the session ends at another hour now
     this.heardAt = message.now;
   }
 
@@ -91,12 +100,16 @@ export class Desk {
     this.heard(message);
     if (this.version !== null && this.version !== message.status.version) location.reload();
     this.version = message.status.version;
+    if (this.since !== message.status.since) this.revisions.clear(); // it began anew, and counts anew
+    this.since = message.status.since;
     const known = new Set(this.alarms.keys());
-    this.alarms = new Map(message.alarms.map((alarm) => [alarm.id, alarm]));
+    const told = message.alarms.map((alarm) => (this.isNews(alarm) ? alarm : this.alarms.get(alarm.id)));
+    this.alarms = new Map(told.filter(Boolean).map((alarm) => [alarm.id, alarm]));
     this.devices = new Map(message.devices.map((device) => [device.id, device]));
     this.announce(message.alarms.filter((alarm) => !known.has(alarm.id)));
-    this.showStatus(message.status);
+    setTimeZone(message.status.site.timezone);
     this.showAll();
+    this.showStatus(message.status);
   }
 
   change(message) {
@@ -116,16 +129,20 @@ export class Desk {
 
   take(alarms) {
     for (const alarm of alarms) {
+      if (!this.isNews(alarm)) continue;
       if (alarm.closed_at === null) this.alarms.set(alarm.id, alarm);
       else this.alarms.delete(alarm.id);
     }
     this.showAll();
   }
 
-  /** What an act of ours has made of an alarm, unless the live line has told of something newer meanwhile. */
-  takeOwn(alarm) {
-    const known = this.alarms.get(alarm.id);
-    if (known && known.last_raised_at <= alarm.last_raised_at) this.take([alarm]);
+  /** Whether nothing newer was told of this alarm: answers and the live line can overtake each other. */
+  isNews(alarm) {
+    if (alarm.revision < (this.revisions.get(alarm.id) ?? 0)) return false;
+    this.revisions.delete(alarm.id);
+    this.revisions.set(alarm.id, alarm.revision);
+    if (this.revisions.size > REVISIONS_KEPT) this.revisions.delete(this.revisions.keys().next().value);
+    return true;
   }
 
   /** Tell a screen reader. */
@@ -136,20 +153,31 @@ export class Desk {
     setText(document.getElementById("spoken"), `${words.newAlarm}: ${texts.join("; ")}`);
   }
 
-  setStale(stale) {
+  setStale(stale, why = "") {
     this.stale = stale;
     const banner = this.banners.stale;
     banner.hidden = !stale;
     document.body.classList.toggle("is-stale", stale);
     if (stale) {
       this.silenced.delete("lost");
-      banner.replaceChildren(icon("off"), el("div", {}, el("strong", {}, words.stale), el("p", {}, say(words.staleNote, { time: time(this.heardAt) }))));
+      const [lead, note] = STALE_WORDS[why];
+      banner.replaceChildren(icon("off"), el("div", {}, el("strong", {}, lead), el("p", {}, say(note, { time: time(this.heardAt) }))));
     }
     this.status.live(!stale);
     this.showSound();
   }
 
-  /** The line broke: perhaps because the session is over. */
+  /** The line broke. If the gateway refused it, it has said why: too many pages, or a session that is over. */
+  async lineBroke(refused) {
+    await this.checkSession();
+    if (!refused || this.left) return;
+    const reason = await whyNoEvents();
+    if (!reason || this.left) return;
+    if (!this.stale) this.live.lose("silent");
+    this.banners.stale.querySelector("p").textContent = reason;
+  }
+
+  /** Perhaps the session is over. */
   async checkSession() {
     try {
       this.who = await session();

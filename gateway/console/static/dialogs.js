@@ -1,5 +1,6 @@
 // The questions: with which verdict to close, for how long to shelve, where to drill; and an alarm's whole story.
 
+import { adviceFor, technical } from "./advice.js";
 import { get, post } from "./api.js";
 import { el, icon, time, toast } from "./dom.js";
 import { kindOf, responseOf, stateOf, whereOf } from "./alarms.js";
@@ -67,8 +68,9 @@ export async function showDetails(alarm) {
     el("strong", {}, words.steps[event.type.split(".")[2]] ?? event.type),
     el("span", {}, [event.actor?.display, event.durable ? null : words.notDurable].filter(Boolean).join(words.stop))));
   const found = answer.alarm;
-  const facts = [stateOf(found), responseOf(found), found.verdict ? words.verdicts[found.verdict] : "", found.detail].filter(Boolean);
-  const dialog = open(words.details, found, [el("p", {}, facts.join(words.stop)), el("ol", { class: "steps" }, ...steps)],
+  const facts = [stateOf(found), responseOf(found), found.verdict ? words.verdicts[found.verdict] : ""].filter(Boolean);
+  const dialog = open(words.details, found, [el("p", {}, facts.join(words.stop)), el("p", {}, adviceFor(found)),
+    technical(found.detail), el("ol", { class: "steps" }, ...steps)],
     [el("button", { type: "button", class: "act primary", onclick: () => dialog.close() }, words.done)]);
   return null;
 }

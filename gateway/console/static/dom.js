@@ -54,18 +54,31 @@ export function icon(name) {
 // ---- times, by the gateway's clock and in the school's time zone
 
 let offsetMs = 0;
-let timeZone;
+let askedZone, zoneMark = "";
 let clockFormat, dayFormat, dateFormat;
 
-/** Follow the gateway's clock: `now` is its stamp, just received. */
+/** Follow the gateway's clock: `now` is its stamp, just received. By how many milliseconds it has moved against ours. */
 export function setServerTime(now) {
+  const before = offsetMs;
   offsetMs = Date.parse(now) - Date.now();
+  return Math.abs(offsetMs - before);
 }
 
-/** Show times in this zone. */
+/** Show times in this zone; in UTC, and marked so, if the browser does not know it. */
 export function setTimeZone(zone) {
-  if (zone === timeZone && clockFormat) return;
-  timeZone = zone;
+  if (zone === askedZone && clockFormat) return;
+  askedZone = zone;
+  try {
+    useZone(zone);
+    zoneMark = "";
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    useZone("UTC");
+    zoneMark = " UTC";
+  }
+}
+
+function useZone(timeZone) {
   const locale = language === "zh" ? "zh-CN" : "en-GB";
   const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
   const day = { month: "2-digit", day: "2-digit" };
@@ -82,14 +95,14 @@ export function serverNow() {
 
 /** The gateway's time of day. */
 export function clockTime() {
-  return clockFormat.format(serverNow());
+  return clockFormat.format(serverNow()) + zoneMark;
 }
 
 /** A stamp: the time of day, with its date unless it is today. */
 export function time(stamp) {
   const at = Date.parse(stamp);
   const today = dateFormat.format(at) === dateFormat.format(serverNow());
-  return today ? clockFormat.format(at) : dayFormat.format(at);
+  return (today ? clockFormat.format(at) : dayFormat.format(at)) + zoneMark;
 }
 
 /** How long something is, in words. */

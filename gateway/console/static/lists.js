@@ -1,5 +1,6 @@
 // The quieter views: devices and whether they are there, past alarms, the access log.
 
+import { adviceForPresence, technical } from "./advice.js";
 import { get } from "./api.js";
 import { ago, el, icon, time } from "./dom.js";
 import { kindOf, responseOf, whereOf } from "./alarms.js";
@@ -22,7 +23,8 @@ function device(found) {
     el("div", { class: "presence" }, icon(PRESENCE_ICONS[found.presence]), el("span", {}, words.presences[found.presence])),
     el("div", {},
       el("h3", {}, found.name, el("small", {}, found.zone?.name ?? "")),
-      el("p", { class: "dim" }, [found.camera ? words.camera : found.connection, found.since ? say(words.since, { time: time(found.since) }) : null, found.reason].filter(Boolean).join(words.stop)),
+      el("p", { class: "dim" }, [found.camera ? words.camera : found.connection, found.since ? say(words.since, { time: time(found.since) }) : null].filter(Boolean).join(words.stop)),
+      el("p", { class: "advice" }, found.since ? adviceForPresence(found.presence) : ""), technical(found.reason),
       points.length ? el("ul", { class: "points" }, ...points) : null));
 }
 
@@ -33,15 +35,15 @@ export class History {
     this.more = el("button", { type: "button", class: "act", hidden: true, onclick: () => this.load() }, words.older);
     this.note = el("p", { class: "empty" }, words.loading);
     this.element = el("div", {}, this.list, this.note, this.more);
-    this.before = null;
+    this.before = null; // the oldest that is shown: its time and id
   }
 
   async load() {
-    const older = this.before ? `&before=${encodeURIComponent(this.before)}` : "";
+    const older = this.before ? `&before=${encodeURIComponent(this.before[0])}&before_id=${encodeURIComponent(this.before[1])}` : "";
     try {
       const answer = await get(`/api/alarms?history=true&limit=50${older}`);
       this.list.append(...answer.alarms.map(past));
-      this.before = answer.next_before;
+      this.before = answer.next_before === null ? null : [answer.next_before, answer.next_before_id];
       this.more.hidden = this.before === null;
       this.note.hidden = this.list.children.length > 0;
       this.note.textContent = words.noHistory;

@@ -3,12 +3,15 @@
 const SILENCE_MS = 12000; // the gateway gives a sign of life every 5 s
 const RECONNECT_MS = 2000;
 
-/** Calls `on.snapshot`, `on.change`, `on.beat` with each message, `on.stale(bool)` when life ends or returns, `on.broken()` at each break. */
+/**
+ * Calls `on.snapshot`, `on.change`, `on.beat` with each message, `on.stale(true, why)` when life ends and `on.stale(false)`
+ * when it begins or returns, `on.broken(refused)` at each break. A message is heard only once it has been shown.
+ */
 export class Live {
   constructor(on) {
     this.on = on;
     this.source = null;
-    this.stale = false;
+    this.stale = null; // not live yet
     this.heard = performance.now();
   }
 
@@ -29,34 +32,57 @@ export class Live {
     this.attempted = performance.now();
     this.source = new EventSource("/api/events");
     for (const name of ["snapshot", "change", "beat"]) {
-      this.source.addEventListener(name, (event) => this.take(name, JSON.parse(event.data)));
+      this.source.addEventListener(name, (event) => this.take(name, event.data));
     }
+    this.source.addEventListener("displaced", () => this.displaced());
     this.source.addEventListener("error", () => this.retry());
   }
 
-  take(name, message) {
-    this.heard = performance.now();
-    this.on[name](message);
-    if (this.stale) {
-      this.stale = false;
-      this.on.stale(false);
+  take(name, data) {
+    try {
+      this.on[name](JSON.parse(data));
+    } catch (error) {
+      console.error(error);
+      this.lose("notShown");
+      this.comeAgain(); // what was missed comes again in a new snapshot
+      return;
     }
+    this.heard = performance.now();
+    if (this.stale === false) return;
+    this.stale = false;
+    this.on.stale(false);
+  }
+
+  /** Not live from now on; `why` is the name of the words that say so. */
+  lose(why) {
+    if (this.stale && this.why === why) return;
+    this.stale = true;
+    this.why = why;
+    this.on.stale(true, why);
+  }
+
+  /** The gateway serves newer pages of this session instead: coming again would push those out in turn. */
+  displaced() {
+    this.stop();
+    this.lose("displaced");
   }
 
   retry() {
+    const refused = this.source.readyState === EventSource.CLOSED;
+    this.comeAgain();
+    this.on.broken(refused);
+  }
+
+  comeAgain() {
     this.source.close();
     this.attempted = performance.now();
-    this.on.broken();
     clearTimeout(this.again);
     this.again = setTimeout(() => this.connect(), RECONNECT_MS);
   }
 
   look() {
     const now = performance.now();
-    if (now - this.heard > SILENCE_MS && !this.stale) {
-      this.stale = true;
-      this.on.stale(true);
-    }
+    if (now - this.heard > SILENCE_MS && !this.stale) this.lose("silent");
     if (this.stale && now - this.attempted > SILENCE_MS) this.retry(); // a line that hangs gives no error
   }
 }
