@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from gateway.policy.ranges import Ranges, Run, runs_of
 
+#: Runs of numbers remembered as stored at the county and not taken by the broker yet; past that the highest go.
+HELD_RUNS = 1000
+
 #: Larger ones are nonsense by their size alone: a county with so many holes asks in pieces.
 RECEIPT_LIMIT_BYTES = 64 * 1024
 
@@ -35,13 +38,18 @@ class Nonsense:
 class StreamKnowledge:
     """What the gateway knows of one stream: what may have reached the county, and what is stored there.
 
-    `published` are the numbers that have been handed to a broker, `numbered` the last number given, `stored` what
-    receipts have confirmed so far, `upto` the highest `upto` of any, `reopened` what is wanted once more and has not
-    been sent since: no receipt can speak of that yet.
+    `published` are the numbers that may have been handed to a broker, by this process or one before, `numbered` the
+    last number given. `taken` are those that a receipt may confirm: the broker took them from this process, or the
+    journal knows a receipt of them. An earlier process may have been one of another journal, which gave the same
+    numbers to other events before this one was put in its place; what a receipt says of numbers that are not taken is
+    `held` until they are. `stored` is what receipts have confirmed so far, `upto` the highest `upto` of any that is
+    taken without a gap, `reopened` what is wanted once more and has not been sent since: no receipt can speak of that.
     """
 
     published: Ranges
     numbered: int
+    taken: Ranges = field(default_factory=Ranges)
+    held: Ranges = field(default_factory=Ranges)
     stored: Ranges = field(default_factory=Ranges)
     upto: int = 0
     reopened: Ranges = field(default_factory=Ranges)
@@ -53,25 +61,45 @@ class StreamKnowledge:
         self.stored.remove(sequence, sequence)
         self.reopened.remove(sequence, sequence)
 
+    def take(self, sequence: int) -> bool:
+        """The broker took this number; whether a receipt has spoken of it already, so that it is confirmed now."""
+        self.taken.add(sequence, sequence)
+        if not self.held.remove(sequence, sequence):
+            return False
+        self.stored.add(sequence, sequence)
+        stored_from_1 = self.stored.overlap(self.upto + 1, self.numbered)
+        if stored_from_1 and stored_from_1[0][0] == self.upto + 1:
+            self.upto = stored_from_1[0][1]
+        return True
+
     def learn(self, meaning: "Meaning") -> None:
         """Keep what a receipt said."""
         self.upto = meaning.upto
         for first, last in meaning.confirmed:
             self.stored.add(first, last)
+        for first, last in meaning.held:
+            self.held.add(first, last)
+        for first, last in list(self.held)[HELD_RUNS:]:
+            self.held.remove(first, last)
 
     def reopen(self, first: int, last: int) -> None:
         """The county wants these once more: a receipt is to confirm them anew."""
         self.stored.remove(first, last)
+        self.held.remove(first, last)
         self.reopened.add(first, last)
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a believable receipt says that was not known: these runs are stored, those are asked for again."""
+    """What a believable receipt says that was not known: these runs are stored, those are asked for again.
+
+    `held` are stored too, as the county says, and count once the broker has taken them from this process.
+    """
 
     upto: int
     confirmed: tuple[Run, ...]
     wanted: tuple[Run, ...]
+    held: tuple[Run, ...] = ()
 
 
 class _Body(BaseModel):
@@ -119,5 +147,11 @@ def weigh(receipt: Receipt, streams: Mapping[str, StreamKnowledge]) -> Meaning |
         for news in known.stored.missing(first, last)
         for run in known.reopened.missing(*news)
     ]
+    confirmed = [run for news in fresh for run in known.taken.overlap(*news)]
+    held = [run for news in fresh for run in known.taken.missing(*news)]
     wanted = [run for first, last in runs_of(receipt.missing) for run in known.published.overlap(first, last)]
-    return Meaning(upto=max(receipt.upto, known.upto), confirmed=tuple(fresh), wanted=tuple(wanted))
+    untaken = known.taken.missing(1, receipt.upto)
+    upto = untaken[0][0] - 1 if untaken else receipt.upto
+    return Meaning(
+        upto=max(upto, known.upto), confirmed=tuple(confirmed), wanted=tuple(wanted), held=tuple(held)
+    )

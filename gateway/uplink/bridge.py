@@ -12,12 +12,11 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.site import BrokerSettings
 from gateway.uplink.loopsocket import LoopSocket
 from gateway.uplink.messages import SUCCESS, Ack, Inbound, LinkDown, LinkRefused, Message
-from gateway.uplink.properties import PublishProperties, connect_properties
+from gateway.uplink.properties import PublishProperties, connect_properties, subscribe_options
 
 #: A TCP connection may take so long for each address of the host, and each answer of the broker.
 OPEN_LIMIT_S = 10.0
@@ -90,7 +89,7 @@ class Bridge:
 
     async def subscribe(self, topics: Sequence[str]) -> None:
         """Subscribe with QoS 1; returns when the broker has agreed. Raises LinkDown, LinkRefused."""
-        wanted = [(topic, self._subscribe_options()) for topic in topics]
+        wanted = [(topic, subscribe_options(is_v5=self._is_v5)) for topic in topics]
         code, packet = self._client.subscribe(wanted)  # type: ignore[arg-type]  # paho takes either kind of pair
         if code != paho.MQTT_ERR_SUCCESS or packet is None:
             raise LinkDown(f"{self._where}: the connection is gone")
@@ -102,6 +101,10 @@ class Bridge:
             raise LinkDown(f"{self._where} does not answer a subscription") from error
         finally:
             self._subscribed.pop(packet, None)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Want no more of a topic; the broker's answer is not waited for."""
+        self._client.unsubscribe(topic)
 
     async def close(self) -> None:
         """Say goodbye (the will is not sent then) and let go of the socket. Does not wait for acknowledgements."""
@@ -184,10 +187,6 @@ class Bridge:
         """The thread can't be stopped; what it has opened can be closed."""
         if not dialling.cancelled() and dialling.exception() is None:
             self._socket.close()
-
-    def _subscribe_options(self) -> SubscribeOptions | int:
-        """On MQTT 5 a message keeps its retain flag, so that a retained command is known as one also when it is new."""
-        return SubscribeOptions(qos=1, retainAsPublished=True) if self._is_v5 else 1
 
     @property
     def _where(self) -> str:

@@ -119,6 +119,13 @@ class _State(BaseModel):
     sequence: int
 
 
+class _Alarms(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    stream: str
+    sequence: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateFinding:
     """What our own `state`, as the broker has it, says. `ahead`: a stream and number that we did not give (any more)."""
@@ -143,3 +150,17 @@ def judge_state(payload: bytes, *, head: StreamHead, streams: Mapping[str, int])
         is_wrong=not found.online or found.stream != head.stream or is_ahead,
         ahead=(found.stream, found.sequence) if is_ahead else None,
     )
+
+
+def judge_alarms(payload: bytes, *, head: StreamHead) -> tuple[str, int] | None:
+    """The stream and number of `alarms/open`, if that is a number of the current stream beyond the journal's.
+
+    After a power cut this says more than `state`: that is the will then, as old as the connection was. A stream that
+    the journal does not know is left to `state`: where a broker refuses `alarms/open`, an old one would stay for ever.
+    """
+    try:
+        found = _Alarms.model_validate_json(payload)
+    except ValidationError:
+        return None
+    is_ahead = found.stream == head.stream and found.sequence > head.last_sequence
+    return (found.stream, found.sequence) if is_ahead else None

@@ -13,7 +13,7 @@ from gateway.store import Journal
 from gateway.uplink.bridge import Bridge
 from gateway.uplink.feed import Feed
 from gateway.uplink.gauge import BacklogGauge
-from gateway.uplink.messages import Ack, Inbound, LinkDown
+from gateway.uplink.messages import Ack, Inbound, LinkDown, LinkRefused
 from gateway.uplink.publisher import Publisher
 from gateway.uplink.retained import Retained
 from gateway.uplink.shared import Shared
@@ -114,12 +114,25 @@ class Line:
         )
         try:
             await bridge.open()
+            is_first = not self._watch.has_looked
+            if is_first:
+                await self._ask_for_alarms(bridge)
+            watched = {self._retained.state_topic, self._retained.alarms_topic}
             await bridge.subscribe([self._retained.state_topic])
-            await bridge.subscribe([t for t in self._receivers.handlers if t != self._retained.state_topic])
-            await self._watch.first_look()
+            await bridge.subscribe([topic for topic in self._receivers.handlers if topic not in watched])
+            await self._watch.first_look(bridge.lost)
+            if is_first:  # or each change would come back over the line
+                bridge.unsubscribe(self._retained.alarms_topic)
             await self._traffic(bridge)
         finally:
             bridge.abandon("closed")
+
+    async def _ask_for_alarms(self, bridge: Bridge) -> None:
+        """Our own `alarms/open`, for the first look; a broker whose access list forbids it is a broker all the same."""
+        try:
+            await bridge.subscribe([self._retained.alarms_topic])
+        except LinkRefused as error:
+            logger.info("uplink %s: `alarms/open` can't be looked at: %s", self._name, error)
 
     async def _traffic(self, bridge: Bridge) -> None:
         streams = await self._journal.streams(self._name)
@@ -190,7 +203,6 @@ class Line:
         """Wait before the next attempt; a new alarm shortens the wait to its first step."""
         first = min(seconds, RECONNECT.first_s)
         await self._clock.sleep(first)
-        self._urgent.clear()
         waits = [
             asyncio.create_task(self._clock.sleep(seconds - first)),
             asyncio.create_task(self._urgent.wait()),
@@ -201,3 +213,4 @@ class Line:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
+            self._urgent.clear()  # not before: an alarm that came while the attempt failed counts too

@@ -2,6 +2,7 @@
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.uplink.messages import Message
 
@@ -52,3 +53,8 @@ class PublishProperties:
             properties.CorrelationData = message.correlation
         self._last = (kind, _Packed(properties))
         return self._last[1]
+
+
+def subscribe_options(*, is_v5: bool) -> SubscribeOptions | int:
+    """On MQTT 5 a message keeps its retain flag, so that a retained command is known as one also when it is new."""
+    return SubscribeOptions(qos=1, retainAsPublished=True) if is_v5 else 1

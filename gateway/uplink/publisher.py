@@ -250,6 +250,7 @@ class Publisher:
                 self.read_anew()
             if self._awaits_receipts:
                 self._resender.published(row.stream, row.sequence, now)
+                self._apply_held_receipt(row, now)
             else:
                 self._shared.confirmer.confirm(row.stream, [(row.sequence, row.sequence)])
             return True
@@ -259,6 +260,15 @@ class Publisher:
         else:
             self._retries.refused(row, topic, ack.words, now)
         return False
+
+    def _apply_held_receipt(self, row: Delivery, now: float) -> None:
+        known = self._shared.knowledge[row.stream]
+        if not known.take(row.sequence):
+            return
+        runs = [(row.sequence, row.sequence)]
+        self._resender.receipted(row.stream, runs, now)
+        self._shared.confirmer.confirm(row.stream, runs)
+        self._shared.confirmer.receipt(row.stream, known.upto)
 
     def _complain(self) -> None:
         complaints = self._shared.complaints

@@ -38,7 +38,7 @@ class Retained:
         self.presences = Latest()
         self.since = clock.now()
         self.state_topic = f"{root}/state"
-        self._alarms_topic = f"{root}/alarms/open"
+        self.alarms_topic = f"{root}/alarms/open"
         self._root = root
         self._journal = journal
         self._destination = destination
@@ -50,7 +50,7 @@ class Retained:
         self._open_alarms = OpenAlarmsDocument()
         self._devices = frozenset(device.id for device in site.devices)
         self.status.add(Slot(topic=self.state_topic, build=self._state, interval_s=CHANGES_EVERY_S))
-        self.status.add(Slot(topic=self._alarms_topic, build=self._alarms, interval_s=CHANGES_EVERY_S))
+        self.status.add(Slot(topic=self.alarms_topic, build=self._alarms, interval_s=CHANGES_EVERY_S))
 
     def begin_connection(self) -> None:
         """The broker may know nothing, or what was true before."""
@@ -64,8 +64,9 @@ class Retained:
         self.status.changed(self.state_topic)
 
     def alarms_changed(self) -> None:
-        """Publish `alarms/open` soon."""
-        self.status.changed(self._alarms_topic)
+        """Publish `alarms/open` soon, and `state` with it: both name the last number, for a journal that goes back."""
+        self.status.changed(self.alarms_topic)
+        self.state_changed()
 
     def presence_changed(self, device: str) -> None:
         """Publish a device's presence soon, if the site file has the device."""

@@ -156,6 +156,7 @@ class Uplink:
     def _handlers(self) -> dict[str, Callable[[Inbound], None]]:
         handlers = {
             self._retained.state_topic: self._watch.receive,
+            self._retained.alarms_topic: self._watch.receive_alarms,
             f"{self._root}/command": self._commands.offer,
         }
         if self._settings.confirm == "platform":
@@ -205,14 +206,18 @@ class Uplink:
     # ---- what the journal tells
 
     async def _learn_streams(self) -> None:
-        """What may have reached the county in earlier lives: every number that was given."""
+        """Any number may have reached the county in an earlier life; only what a receipt was kept for has for sure."""
         while True:
             try:
                 streams = await self._journal.streams(self._settings.name)
                 for stream, last in streams.items():
                     upto = await self._journal.receipted(self._settings.name, stream)
-                    published = Ranges([(1, last)] if last else [])
-                    self._knowledge[stream] = StreamKnowledge(published=published, numbered=last, upto=upto)
+                    self._knowledge[stream] = StreamKnowledge(
+                        published=Ranges([(1, last)] if last else []),
+                        taken=Ranges([(1, upto)] if upto else []),
+                        numbered=last,
+                        upto=upto,
+                    )
             except JournalUnwritable as error:
                 logger.warning("uplink %s: not started yet: %s", self._settings.name, error)
                 await self._clock.sleep(_START_AGAIN_S)

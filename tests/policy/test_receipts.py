@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.policy.ranges import Ranges
 from gateway.policy.receipts import (
+    HELD_RUNS,
     RECEIPT_LIMIT_BYTES,
     Meaning,
     Nonsense,
@@ -28,7 +29,13 @@ def _known(published: int, *, numbered: int | None = None, upto: int = 0) -> dic
     ranges = Ranges([(1, published)] if published else [])
     stored = Ranges([(1, upto)] if upto else [])
     return {
-        STREAM: StreamKnowledge(published=ranges, numbered=numbered or published, upto=upto, stored=stored)
+        STREAM: StreamKnowledge(
+            published=ranges,
+            taken=Ranges(ranges),
+            numbered=numbered or published,
+            upto=upto,
+            stored=stored,
+        )
     }
 
 
@@ -153,7 +160,7 @@ def test_what_can_not_be_true_is_nonsense(receipt: Receipt) -> None:
 def test_a_hole_in_what_was_published_is_not_jumped() -> None:
     """An alarm may have overtaken a backlog: `upto` past what was not published yet can't be true, `also` can."""
     published = Ranges([(1, 5), (9, 9)])
-    known = {STREAM: StreamKnowledge(published=published, numbered=10)}
+    known = {STREAM: StreamKnowledge(published=published, taken=published, numbered=10)}
     assert isinstance(weigh(Receipt(stream=STREAM, upto=9), known), Nonsense)
     assert weigh(Receipt(stream=STREAM, upto=5, also=((9, 9),)), known) == Meaning(5, ((1, 5), (9, 9)), ())
 
@@ -171,3 +178,44 @@ def test_what_is_published_again_is_confirmed_again() -> None:
     known = _known(5, upto=5)
     known[STREAM].publish(2)
     assert weigh(Receipt(stream=STREAM, upto=5), known) == Meaning(5, ((2, 2),), ())
+
+
+def _restarted(last: int, *, receipted: int) -> StreamKnowledge:
+    """What a process knows at its start."""
+    taken = Ranges([(1, receipted)] if receipted else [])
+    return StreamKnowledge(published=Ranges([(1, last)]), taken=taken, numbered=last, upto=receipted)
+
+
+def test_what_this_process_has_not_sent_is_held_until_the_broker_has_it() -> None:
+    """A receipt may be true of a journal that was lost: it confirms a number only once this process has sent it."""
+    known = _restarted(10, receipted=4)
+    found = weigh(Receipt(stream=STREAM, upto=8, also=((10, 10),)), {STREAM: known})
+    assert found == Meaning(4, ((1, 4),), (), ((5, 8), (10, 10)))
+    assert isinstance(found, Meaning)
+    known.learn(found)
+    for number in range(5, 11):
+        known.publish(number)
+    assert known.stored == Ranges([(1, 4)])  # on its way is not there
+    assert [number for number in (6, 5, 7, 8, 9, 10) if known.take(number)] == [6, 5, 7, 8, 10]
+    assert known.upto == 8
+    assert weigh(Receipt(stream=STREAM, upto=10), {STREAM: known}) == Meaning(10, ((9, 9),), ())
+
+
+def test_what_is_wanted_once_more_is_not_held() -> None:
+    """What the county asks for again is confirmed by what it says after that only."""
+    known = _restarted(5, receipted=0)
+    found = weigh(Receipt(stream=STREAM, upto=5), {STREAM: known})
+    assert isinstance(found, Meaning)
+    known.learn(found)
+    known.reopen(2, 3)
+    assert [number for number in range(1, 6) if known.take(number)] == [1, 4, 5]
+
+
+def test_what_is_held_is_bounded() -> None:
+    """Any number of holes at the county costs no more than HELD_RUNS; what is left out comes with a later receipt."""
+    known = _restarted(4 * HELD_RUNS, receipted=0)
+    also = tuple((number, number) for number in range(2, 4 * HELD_RUNS, 2))
+    found = weigh(Receipt(stream=STREAM, upto=0, also=also), {STREAM: known})
+    assert isinstance(found, Meaning)
+    known.learn(found)
+    assert list(known.held) == list(also[:HELD_RUNS])

@@ -90,6 +90,32 @@ async def test_a_line_that_breaks_anywhere_loses_nothing(tmp_path: Path) -> None
         await _all_is_there(county, gateway)
 
 
+async def test_a_restart_with_all_stored_at_the_county_ends_with_nothing_waiting(tmp_path: Path) -> None:
+    """No receipt came through before the end: what the county has already is sent again, and confirmed."""
+    async with (
+        mosquitto(tmp_path) as broker,
+        county_at(broker.port) as county,
+        proxy_to(broker.port) as proxy,
+        world(tmp_path / "gateway", proxy.port) as gateway,
+    ):
+        await gateway.connected()
+        await gateway.delivered()
+        before = gateway.last
+        await proxy.misbehave(Fault.SILENT)
+        await gateway.presses(5)
+        await county.wait_for(lambda r: r.events > before, 10)
+        await gateway.stop()
+        assert await gateway.waiting() == gateway.last - before
+        await proxy.restore()
+        await gateway.start()
+        await _all_is_there(county, gateway)
+        await gateway.stop()
+        stream = gateway.journal.head(DESTINATION).stream
+        assert await gateway.journal.reopen(DESTINATION, stream, [(1, gateway.last)]) == gateway.last
+        await gateway.start()  # the county has nothing new: it says again what it has
+        await _all_is_there(county, gateway)
+
+
 async def test_a_mute_broker_is_dropped_and_tried_anew(tmp_path: Path) -> None:
     """Half-open: no PUBACK for `ack_timeout_s` while something is in flight ends the connection; nothing is lost."""
     async with (

@@ -1,6 +1,7 @@
 """What is retained under the root is true: `state`, `alarms/open`, presence."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from gateway.model import Durability, Presence, Verdict
 from tests.mosquitto import mosquitto
 from tests.uplink.test_delivery import county_at
 from tests.uplink.test_outages import proxy_to
-from tests.uplink.world import DESTINATION, ROOT, Party, party, world
+from tests.uplink.world import COUNTY, DESTINATION, ROOT, SITE, Party, World, party, world
 from tests.wait import until
 
 STATE, OPEN, EVENTS = f"{ROOT}/state", f"{ROOT}/alarms/open", f"{ROOT}/event/#"
@@ -84,6 +85,72 @@ async def test_a_state_ahead_of_the_journal_begins_a_new_stream(tmp_path: Path) 
         report = await county.wait_for(lambda r: len(r.streams) == 2, 10)
         newest = next(stream for stream in report.streams if stream.stream == head.stream)
         assert (newest.reason, newest.previous_stream, newest.previous_sequence) == why
+
+
+async def test_a_journal_that_went_back_in_time_gives_no_number_twice(tmp_path: Path) -> None:
+    """An old copy of the journal after a power cut: the will names an old number, `alarms/open` the last one."""
+    async with (
+        mosquitto(tmp_path) as broker,
+        county_at(broker.port) as county,
+        party(broker.port, STATE, OPEN) as watcher,
+        proxy_to(broker.port) as proxy,
+    ):
+        async with world(tmp_path / "gateway", proxy.port) as gateway:
+            await gateway.presses(5)
+            await gateway.delivered()
+        directory = gateway.journal.path.parent
+        copy = shutil.copytree(directory, tmp_path / "copy")
+        async with world(tmp_path / "gateway", proxy.port) as gateway:
+            await gateway.connected()
+            await gateway.presses(20)
+            await gateway.delivered()
+            old = gateway.journal.head(DESTINATION)
+            for topic in ("state", "alarms/open"):
+                await until(partial(_names, gateway, watcher, topic, old.last_sequence))
+            await proxy.cut()
+            await until(lambda: watcher.documents("state")[-1]["online"] is False)
+            assert int(str(watcher.documents("state")[-1]["sequence"])) < old.last_sequence
+        sent = (await county.wait_for(lambda r: r.events == old.last_sequence, 10)).events
+        shutil.rmtree(directory)
+        shutil.move(copy, directory)
+        await proxy.restore()
+        async with world(tmp_path / "gateway", proxy.port) as gateway:
+            await until(gateway.skip_until_connected)
+            head = gateway.journal.head(DESTINATION)
+            assert (head.reason, head.previous_stream) == ("state-ahead", old.stream)
+            assert head.previous_sequence == old.last_sequence
+            await gateway.presses(30)
+            await gateway.delivered()
+            report = await county.wait_for(lambda r: r.events >= sent + gateway.last, 10)
+            assert {stream.stream for stream in report.streams} == {old.stream, head.stream}
+            raised = [e for e in await county.events() if e.type == "campus.alarm.raised.v1"]
+            assert len(raised) == 5 + 15 + 25  # the other presses repeat one that is open
+
+
+def _names(gateway: World, watcher: Party, topic: str, sequence: int) -> bool:
+    gateway.clock.skip(1)
+    found = watcher.documents(topic)
+    return bool(found) and found[-1]["sequence"] == sequence
+
+
+async def test_a_press_is_told_by_state_too(tmp_path: Path) -> None:
+    """`state` names the newest number as soon as `alarms/open` does, not a minute later; nothing comes back of that."""
+    async with (
+        mosquitto(tmp_path) as broker,
+        party(broker.port, STATE, OPEN) as watcher,
+        world(tmp_path / "gateway", broker.port) as gateway,
+    ):
+        await gateway.connected()
+        for _ in range(3):
+            await gateway.press()
+            for topic in ("state", "alarms/open"):
+                await until(partial(_names, gateway, watcher, topic, gateway.last))
+        assert f"Sending PUBLISH to {COUNTY}-{SITE}-{DESTINATION} " in broker.log
+        assert not [
+            line
+            for line in broker.log.splitlines()
+            if f"PUBLISH to {COUNTY}-{SITE}-{DESTINATION}" in line and OPEN in line
+        ]
 
 
 async def test_a_state_of_an_unknown_stream_begins_a_new_one_at_the_start_only(tmp_path: Path) -> None:
