@@ -5,19 +5,19 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 
 from gateway import __version__
 from gateway.clock import Clock
 from gateway.driver import DriverSpec
 from gateway.errors import GatewayError
-from gateway.health.clockwatch import ClockWatch
+from gateway.health.clockwatch import CONFIRMED, ClockWatch
 from gateway.health.notify import Notifier
 from gateway.health.tracer import MetricsTracer
-from gateway.keep import AGAIN_S, INTAKE_AGAIN_S, Keep
+from gateway.keep import INTAKE_AGAIN_S, INTAKE_WELL_AFTER_S, Keep, Service
 from gateway.model import GATEWAY, EventType, Kind
-from gateway.services import Basis, Services, Started
+from gateway.services import INTAKE, Basis, Services, Started
 from gateway.site import Site
 from gateway.store import Journal
 from gateway.tracefile import TraceFile, Tracers
@@ -48,7 +48,7 @@ class Daemon:
             site=site,
             drivers=drivers,
             clock=clock,
-            clock_watch=ClockWatch(site.site.clock, clock),
+            clock_watch=ClockWatch(site.site.clock, clock, confirmed_by=site.site.state_dir / CONFIRMED),
             latencies=latencies,
             tracer=Tracers(latencies, *([trace_file] if trace_file else [])),
             trace_file=trace_file,
@@ -62,7 +62,7 @@ class Daemon:
             journal = await Journal.open(
                 basis.site, clock=basis.clock, tracer=basis.tracer, clock_state=basis.clock_watch.state
             )
-            basis.clock_watch.not_before(journal.status.newest)
+            await asyncio.to_thread(basis.clock_watch.not_before, journal.status.newest)
             try:
                 await self._begin(journal)
                 await self._serve(journal, stop, started)
@@ -85,12 +85,10 @@ class Daemon:
 
     async def _serve(self, journal: Journal, stop: asyncio.Event, started: Callable[[Started], None]) -> None:
         keep = Keep(journal, self._basis.clock)
+        services = Services(self._basis, journal, started, failing=lambda: keep.failing)
         tasks = [
-            asyncio.create_task(
-                keep.run(name, service, again_s=INTAKE_AGAIN_S if name == "supervisor" else AGAIN_S),
-                name=name,
-            )
-            for name, service in Services(self._basis, journal, started).all().items()
+            asyncio.create_task(_kept(keep, name, service), name=name)
+            for name, service in services.all().items()
         ]
         # Alarms are taken in from here on; a console whose port is taken must not make the service manager end us.
         self._basis.notifier.ready("alarm intake has started")
@@ -102,6 +100,12 @@ class Daemon:
             for task in tasks:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+
+def _kept(keep: Keep, name: str, service: Service) -> Coroutine[None, None, None]:
+    if name == INTAKE:
+        return keep.run(name, service, again_s=INTAKE_AGAIN_S, well_s=INTAKE_WELL_AFTER_S)
+    return keep.run(name, service)
 
 
 @contextlib.contextmanager

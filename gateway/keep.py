@@ -16,8 +16,10 @@ logger = logging.getLogger(__name__)
 AGAIN_S = 5.0
 INTAKE_AGAIN_S = 0.5
 
-#: A service that has run so long since it failed is well again; seconds.
+#: A service that has run so long since it failed is well again; seconds. The supervisor's is shorter than the watchdog
+#: takes from one look to the next, so that a failure that mends itself does not end the daemon.
 WELL_AFTER_S = 30.0
+INTAKE_WELL_AFTER_S = 10.0
 
 Service = Callable[[], Awaitable[None]]
 
@@ -35,25 +37,30 @@ class Keep:
         """The services that have failed and are not well again yet, and why."""
         return dict(self._failing)
 
-    async def run(self, name: str, service: Service, *, again_s: float = AGAIN_S) -> None:
-        """Run a service for ever. It is called anew for each start, so it builds what it needs anew."""
+    async def run(
+        self, name: str, service: Service, *, again_s: float = AGAIN_S, well_s: float = WELL_AFTER_S
+    ) -> None:
+        """Run a service for ever. It is called anew for each start, so it builds what it needs anew.
+
+        After a failure it is started again after `again_s`, and is well once it has run for `well_s`; seconds.
+        """
         while True:
             try:
                 async with asyncio.TaskGroup() as group:
-                    well = group.create_task(self._well_after(name))
+                    well = group.create_task(self._well_after(name, well_s))
                     await service()
                     well.cancel()
                 why = "it ended by itself"
                 logger.error("service %s ended by itself", name)
             except Exception as error:
-                why = str(error) or type(error).__name__
+                why = _why(error)
                 logger.exception("service %s failed", name)
             self._failing[name] = why
             await self._tell()
             await self._clock.sleep(again_s)
 
-    async def _well_after(self, name: str) -> None:
-        await self._clock.sleep(WELL_AFTER_S)
+    async def _well_after(self, name: str, seconds: float) -> None:
+        await self._clock.sleep(seconds)
         if self._failing.pop(name, None) is not None:
             logger.info("service %s is well again", name)
             await self._tell()
@@ -65,3 +72,10 @@ class Keep:
                 await self._journal.raise_own(Kind.FAULT, GATEWAY, detail[:2000])
             else:
                 await self._journal.return_own(Kind.FAULT, GATEWAY)
+
+
+def _why(error: Exception) -> str:
+    """The first cause in words: a task group tells only how many of its tasks failed."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__

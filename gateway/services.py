@@ -21,7 +21,7 @@ from gateway.health.metrics import Metrics
 from gateway.health.notify import Notifier
 from gateway.health.sources import Sources
 from gateway.health.tracer import MetricsTracer
-from gateway.health.watchdog import Stalls, Watchdog
+from gateway.health.watchdog import Stalls, Unattended, Watchdog
 from gateway.keep import Service
 from gateway.model import ClockState, Durability
 from gateway.policy.coverage import Coverage
@@ -34,6 +34,9 @@ from gateway.supervisor import ConnectionStats, Supervisor
 from gateway.trace import Tracer
 from gateway.tracefile import TraceFile
 from gateway.uplink import Uplink
+
+#: The service that serves the alarm devices: without it no alarm is taken in.
+INTAKE = "supervisor"
 
 #: Upkeep of the journal, and measured values to the destinations; seconds.
 _PRUNE_S = 3600.0
@@ -67,7 +70,15 @@ class Basis:
 class Services:
     """Every service of a running daemon, and what they see of each other through small views."""
 
-    def __init__(self, basis: Basis, journal: Journal, started: Callable[[Started], None]) -> None:
+    def __init__(
+        self,
+        basis: Basis,
+        journal: Journal,
+        started: Callable[[Started], None],
+        *,
+        failing: Callable[[], Mapping[str, str]],
+    ) -> None:
+        """`failing` gives the services that have failed and are not well again, and why."""
         self._site = basis.site
         self._drivers = basis.drivers
         self._clock = basis.clock
@@ -81,11 +92,14 @@ class Services:
         self._supervisor: Supervisor | None = None
         self._recording: RecordingService | None = None
         self._uplinks: dict[str, Uplink] = {}
-        self._watchdog = Watchdog(journal, [Stalls(self.progress, self._clock)], self._clock, self._notifier)
+        self._unattended = Unattended(lambda: failing().get(INTAKE), self._clock)
+        self._watchdog = Watchdog(
+            journal, [self._unattended, Stalls(self.progress, self._clock)], self._clock, self._notifier
+        )
 
     def all(self) -> dict[str, Service]:
         """By name, in the order of their stop: devices first."""
-        services: dict[str, Service] = {"supervisor": self._supervise, "escalation": self._escalate}
+        services: dict[str, Service] = {INTAKE: self._supervise, "escalation": self._escalate}
         if self._site.cameras:
             services["recording"] = self._record
         services |= {
@@ -112,8 +126,13 @@ class Services:
             self._clock,
             random.Random(),  # noqa: S311 - spreads retries
         )
-        await self._supervisor.run()
-        await asyncio.Event().wait()  # a site without alarm devices
+        with self._unattended.attending():
+            try:
+                await self._supervisor.run()
+                if not self._site.connections:
+                    await asyncio.Event().wait()
+            finally:
+                self._supervisor = None  # its figures would be those of a dead one
 
     async def _escalate(self) -> None:
         await Escalation(self._journal, self._site.escalation, self._clock).run()

@@ -14,7 +14,7 @@ from gateway.clock import Clock
 from gateway.driver import CANCEL_LIMIT_S, Driver, Sink
 from gateway.errors import DeviceRefused
 from gateway.model import Kind, Level, Origin, Presence, Reading, Signal
-from gateway.supervisor import Supervisor
+from gateway.supervisor import Supervisor, keeper
 from gateway.supervisor.readings import MOST_POINTS, LatestReadings
 from tests.clocks import START
 from tests.drivers.recorder import Recorder
@@ -319,6 +319,40 @@ async def test_signs_of_life() -> None:
         await until(lambda: bool(supervisor.stats()[0].serving))
 
         assert supervisor.progress() == {"module": Scripted.polled_at}
+
+
+async def test_a_keeper_that_is_dead_shows_no_life() -> None:
+    """Signs of life are stamped by the keeper itself: time alone makes nobody alive."""
+    scene = Scene(GONE)
+    async with scene.playing() as supervisor:
+        await scene.failures(1)
+        stamped = scene.clock.monotonic()
+
+    scene.clock.advance(10_000)
+    assert supervisor.progress() == {"module": stamped}
+
+
+async def test_a_driver_that_listens_is_alive_while_its_task_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is no stall: the keeper stamps a listening driver as long as it is awaited, and not after."""
+    monkeypatch.setattr(keeper, "LOOK_S", 0.02)
+    scene = Scene(serve)
+    scene.script.spec = replace(scene.script.spec, build=_Listening)
+    async with scene.playing() as supervisor:
+        await until(lambda: supervisor.stats()[0].attempts == 1)
+        scene.clock.advance(10_000)
+        await until(lambda: supervisor.progress() == {"module": scene.clock.monotonic()})
+
+    scene.clock.advance(10_000)
+    assert supervisor.progress() == {"module": scene.clock.monotonic() - 10_000}
+
+
+class _Listening:
+    def __init__(self, connection: AnyConnection, clock: Clock) -> None:
+        pass
+
+    async def run(self, sink: Sink) -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError(f"unreachable with {sink}")
 
 
 async def test_nothing_to_supervise() -> None:

@@ -8,15 +8,16 @@ import sys
 
 from gateway.bench import idle, latency, storm
 from gateway.bench.figures import Result
-from gateway.bench.machine import Machine, look
+from gateway.bench.machine import Machine, Quiet, look
 from gateway.bench.processes import BenchError
 
 
 def bench(arguments: argparse.Namespace) -> int:
     """0; 1 if it could not be run, or if it found what must never be (an event lost). A missed target is only said."""
     try:
-        machine = look(arguments.dir)
+        machine, quiet = look(arguments.dir), Quiet()
         result = asyncio.run(_run(arguments))
+        machine = quiet.judge(machine)
         if arguments.json:
             document = result.document(arguments.name, machine)
             arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -44,7 +45,7 @@ async def _run(arguments: argparse.Namespace) -> Result:
 def _table(name: str, machine: Machine, result: Result) -> str:
     lines = [
         f"{name}: {machine.cores} cores of {machine.cpu}, Python {machine.python}, kernel {machine.kernel},",
-        f"  {machine.filesystem}, fsync {machine.fsync_ms:g} ms, load {machine.load:g} before",
+        f"  {machine.filesystem}, fsync {machine.fsync_ms:g} ms; others had {machine.others_share:.1%} of it, the host {machine.stolen_share:.1%}",
         *(f"  {key:<26}{figure}" for key, figure in result.figures.items()),
         *(f"  {target}" for target in result.targets),
     ]

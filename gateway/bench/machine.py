@@ -4,7 +4,7 @@ import os
 import platform
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 #: How often the disk is asked for an fsync, and of how many bytes: a page of the journal.
@@ -16,7 +16,8 @@ _PAGE_BYTES = 4096
 class Machine:
     """`filesystem` and `fsync_ms` (the median) are of the place where the state directory was, measured in the run.
 
-    `load` is the machine's load average (one minute) before the run: how quiet it was.
+    How quiet it was, over the whole run: `others_share` of its processor time went to processes that were not the
+    benchmark's, `stolen_share` the host kept for itself (virtual machines).
     """
 
     cores: int
@@ -25,7 +26,8 @@ class Machine:
     kernel: str
     filesystem: str
     fsync_ms: float
-    load: float
+    others_share: float = 0.0
+    stolen_share: float = 0.0
 
 
 def look(directory: Path) -> Machine:
@@ -37,8 +39,36 @@ def look(directory: Path) -> Machine:
         kernel=platform.release(),
         filesystem=_filesystem(directory),
         fsync_ms=_fsync_ms(directory),
-        load=round(os.getloadavg()[0], 2),
     )
+
+
+class Quiet:
+    """Watches from its making on how much of the machine went elsewhere."""
+
+    def __init__(self) -> None:
+        self._before = _processor_seconds()
+
+    def judge(self, machine: Machine) -> Machine:
+        """The machine with its two shares. Ask when the benchmark's processes have ended."""
+        spent = [now - before for now, before in zip(_processor_seconds(), self._before, strict=True)]
+        total, idle, stolen, ours = spent
+        others = total - idle - stolen - ours
+        return replace(
+            machine,
+            others_share=round(max(0.0, others) / total, 3),
+            stolen_share=round(stolen / total, 3),
+        )
+
+
+def _processor_seconds() -> tuple[float, float, float, float]:
+    """Of all cores together: all, idle, stolen by the host; and what we and our ended children have used (proc(5), `stat`)."""
+    fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", maxsplit=1)[0].split()[1:9]
+    user, nice, system, idle, wait, irq, softirq, stolen = (
+        int(field) / os.sysconf("SC_CLK_TCK") for field in fields
+    )
+    own = os.times()
+    ours = own.user + own.system + own.children_user + own.children_system
+    return user + nice + system + idle + wait + irq + softirq + stolen, idle + wait, stolen, ours
 
 
 def _cpu_model() -> str:

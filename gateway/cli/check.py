@@ -22,7 +22,8 @@ def check(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> i
         if arguments.json:
             sys.stdout.write(json.dumps({"ok": False, "problems": error.problems}, ensure_ascii=False) + "\n")
         else:
-            sys.stderr.write(f"{error}\n{say('check-bad', path=path, count=len(error.problems))}\n")
+            sys.stderr.write("".join(f"{path}: {_one_line(problem)}\n" for problem in error.problems))
+            sys.stderr.write(say("check-bad", path=path, count=len(error.problems)) + "\n")
         return 2
     advice = [
         line for connection in site.connections for line in drivers[connection.driver].advice(connection)
@@ -33,6 +34,11 @@ def check(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> i
     else:
         sys.stdout.write("\n".join([_summary(site), *advice, say("check-ok", path=path)]) + "\n")
     return 0
+
+
+def _one_line(problem: str) -> str:
+    """A key may hold a line break: each line printed begins with the path, once, for tools that read such lists."""
+    return problem.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _summary(site: Site) -> str:

@@ -12,7 +12,7 @@ from gateway.clock import SystemClock, to_ms
 from gateway.driver import DriverSpec
 from gateway.recording.check import check_footage
 from gateway.site import load_site
-from gateway.store.check import check_journal
+from gateway.store.check import Finding, check_journal
 from gateway.store.database import connect
 
 
@@ -24,7 +24,7 @@ def fsck(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> in
         for text in _repair(journal):
             sys.stdout.write(say("fsck-repaired", text=text) + "\n")
     findings = [
-        *check_journal(journal),
+        *(check_journal(journal) if journal.exists() else [_no_journal(journal, arguments.site)]),
         *check_footage(site.recording_dir, journal, to_ms(SystemClock().now())),
     ]
     if arguments.json:
@@ -34,6 +34,10 @@ def fsck(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> in
         sys.stdout.write("".join(f"{finding}\n" for finding in findings))
         sys.stdout.write((say("fsck-found", count=len(findings)) if findings else say("fsck-clean")) + "\n")
     return 1 if findings else 0
+
+
+def _no_journal(journal: Path, site: Path) -> Finding:
+    return Finding(0, say("fsck-no-journal", journal=journal, path=site))
 
 
 def _repair(journal: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -78,9 +79,27 @@ def _write(path: Path, account: Account) -> None:
 def _password(arguments: argparse.Namespace) -> str:
     """From a file or from the terminal; never from the command line, where other users could see it."""
     if arguments.password_file is not None:
-        secret = Path(arguments.password_file).read_text(encoding="utf-8").strip()
-    else:
-        secret = getpass.getpass(say("password"))
-        if getpass.getpass(say("password-again")) != secret:
-            raise _Refused(say("password-differs"))
+        return _read(arguments.password_file)
+    secret = _ask(say("password"))
+    if _ask(say("password-again")) != secret:
+        raise _Refused(say("password-differs"))
     return secret
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise _Refused(say("password-unreadable", path=path, why=error.strerror)) from error
+    except UnicodeDecodeError as error:
+        raise _Refused(say("password-unreadable", path=path, why="UTF-8?")) from error
+
+
+def _ask(prompt: str) -> str:
+    """Only where it is not shown: without a terminal getpass would warn and echo."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(prompt)
+        except (EOFError, getpass.GetPassWarning) as error:
+            raise _Refused(say("password-none")) from error

@@ -35,6 +35,10 @@ _WORDS: dict[str, dict[Language, str]] = {
         "zh": "{path} 已被另一个网关进程使用；先停止它",
         "en": "another gateway is using {path}; stop it first",
     },
+    "fsck-no-journal": {
+        "zh": "{journal} 处没有日志库；先运行一次网关：campus-gateway run {path}",
+        "en": "there is no journal at {journal}; run the gateway once: campus-gateway run {path}",
+    },
     "fsck-clean": {"zh": "没有发现问题", "en": "nothing is wrong"},
     "fsck-found": {"zh": "发现 {count} 处问题", "en": "{count} findings"},
     "fsck-repaired": {"zh": "已修复：{text}", "en": "repaired: {text}"},
@@ -57,6 +61,14 @@ _WORDS: dict[str, dict[Language, str]] = {
     },
     "password": {"zh": "密码：", "en": "Password: "},
     "password-again": {"zh": "再次输入：", "en": "Again: "},
+    "password-none": {
+        "zh": "没有终端可输入密码；请用 --password-file 文件（或 /dev/stdin）",
+        "en": "there is no terminal to type a password; use --password-file FILE (or /dev/stdin)",
+    },
+    "password-unreadable": {
+        "zh": "密码文件 {path} 读不出来：{why}",
+        "en": "the password file {path} can't be read: {why}",
+    },
     "password-differs": {"zh": "两次输入不同", "en": "the two differ"},
 }
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from gateway.demo.acts import QUIT, Acts
 from gateway.demo.keyboard import keyboard
 from gateway.demo.lines import Lines
-from gateway.demo.play import PATIENCE_S, Day
+from gateway.demo.play import Day
 from gateway.demo.screen import Screen
 from gateway.demo.stage import Stage, StageFault
-from gateway.demo.telling import Teller, Watcher
+from gateway.demo.telling import ROUND_S, Teller, Watcher
 from gateway.demo.verify import missing
 from gateway.demo.words import Language, Words
 from gateway.driver import DriverSpec
@@ -42,7 +42,6 @@ class Options:
     timeline: Path | None = None
     language: Language = "en"
     receipts: bool = True
-    patience_s: float = PATIENCE_S
 
 
 def run_demo(options: Options, drivers: Mapping[str, DriverSpec]) -> int:
@@ -126,7 +125,7 @@ class Demo:
         # The school's names are Chinese; its ids can be read by everyone.
         teller.introduce(stage.names if self._words.language == "zh" else {}, stage.guard)
         pause_s = 0.0 if self._options.headless else PAUSE_S
-        day = Day(stage, teller, self._words, patience_s=self._options.patience_s, pause_s=pause_s)
+        day = Day(stage, teller, self._words, pause_s=pause_s)
         async with teller:
             watching = asyncio.create_task(Watcher(stage, teller).run())
             try:
@@ -241,6 +240,7 @@ async def _obey(
 async def _settle(stage: Stage) -> None:
     """Let arrive what is on its way. What has not arrived then is found missing."""
     timeline = stage.timeline
+    await stage.clock.sleep(2 * ROUND_S)  # it is shown that this goes on
     until = stage.clock.monotonic() + SETTLE_S
     while (timeline.trace.waiting() or timeline.missing_receipts()) and stage.clock.monotonic() < until:
         await stage.clock.sleep(_LOOK_S)

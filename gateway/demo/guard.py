@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from http.client import HTTPException
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.error import HTTPError
@@ -78,7 +79,14 @@ class Guard:
                 found: Json = json.load(answer)
         except HTTPError as error:
             with error:
-                raise ConsoleRefused(
-                    f"{path}: {error.code} {error.read().decode(errors='replace')}"
-                ) from error
+                raise ConsoleRefused(f"{path}: {error.code} {error.reason} {_words(error)}") from error
+        except HTTPException as error:
+            raise ConnectionError(f"{path}: broken off: {error}") from error  # killed in mid-answer
         return found
+
+
+def _words(error: HTTPError) -> str:
+    try:
+        return error.read().decode(errors="replace")
+    except HTTPException:
+        return ""

@@ -18,7 +18,9 @@ from simulators.camera.picture import read_clock
 from simulators.county import Event
 
 #: So long one thing may take on a loaded machine; seconds.
-PATIENCE_S = 30.0
+PATIENCE_S = 40.0
+#: A receipt is there within a tenth of a second on a quiet one; seconds.
+RECEIPT_S = 10.0
 
 STEPS = ("start", "press", "close", "cut", "blind", "back", "camera", "kill", "retention")
 
@@ -36,15 +38,7 @@ class StepFailed(Exception):  # noqa: N818 - what happened
 class Day:
     """`run` plays step after step, to the end or to the first that fails. `pause_s` lets a person follow."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        teller: Teller,
-        words: Words,
-        *,
-        patience_s: float = PATIENCE_S,
-        pause_s: float = 0.0,
-    ) -> None:
+    def __init__(self, stage: Stage, teller: Teller, words: Words, *, pause_s: float = 0.0) -> None:
         self.done: list[str] = []
         self.failed: tuple[str, str] | None = None
         self._stage = stage
@@ -52,7 +46,6 @@ class Day:
         self._guard = stage.guard
         self._teller = teller
         self._words = words
-        self._patience_s = patience_s
         self._pause_s = pause_s
         self._told: set[str] = set()
         self._killed_at = self._clock.now()
@@ -212,10 +205,10 @@ class Day:
                 lambda event: (
                     event.type == event_type and event.subject == subject and event.id not in self._told
                 ),
-                self._patience_s,
+                PATIENCE_S,
             )
         except TimeoutError:
-            why = self._words("why-event", type=event_type, subject=subject, seconds=f"{self._patience_s:g}")
+            why = self._words("why-event", type=event_type, subject=subject, seconds=f"{PATIENCE_S:g}")
             raise StepFailed(why) from None
         self._told.add(event.id)
         return event
@@ -226,7 +219,7 @@ class Day:
         async def arrived() -> bool:
             return timeline.is_receipted(event.id)
 
-        await self._until(arrived, "why-receipt", sequence=event.sequence)
+        await self._until(arrived, "why-receipt", limit_s=RECEIPT_S, sequence=event.sequence)
 
     async def _settled(self) -> None:
         """Everything that the county has is confirmed to the gateway, and on record there."""
@@ -266,12 +259,19 @@ class Day:
         states = self._stage.county.report().states
         return bool(states) and not states[-1].online
 
-    async def _until(self, condition: Callable[[], Awaitable[bool]], why: str, **values: object) -> None:
+    async def _until(
+        self,
+        condition: Callable[[], Awaitable[bool]],
+        why: str,
+        *,
+        limit_s: float = PATIENCE_S,
+        **values: object,
+    ) -> None:
         """Wait for a condition; raises StepFailed with these words when it does not come true in time."""
-        deadline = self._clock.monotonic() + self._patience_s
+        deadline = self._clock.monotonic() + limit_s
         while not await condition():
             if self._clock.monotonic() > deadline:
-                raise StepFailed(self._words(why, seconds=f"{self._patience_s:g}", **values))
+                raise StepFailed(self._words(why, seconds=f"{limit_s:g}", **values))
             await self._clock.sleep(_LOOK_S)
 
 

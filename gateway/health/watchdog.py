@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
@@ -23,6 +24,9 @@ LAG_LIMIT_S = 2.0
 #: A connection without any sign of life (report, poll, attempt) for so long, in seconds, hangs: a supervisor in its
 #: longest back-off tries every minute.
 STALL_LIMIT_S = 300.0
+
+#: Between two starts of the supervisor nobody serves the devices for so long at most, in seconds.
+UNATTENDED_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,38 @@ class Stalls:
             for name, last in self._progress().items()
             if now - last > self._limit_s
         ]
+
+
+class Unattended:
+    """A Check: somebody serves the alarm devices, and has not failed lately.
+
+    `failed` gives why the supervisor failed, None while it is well; `attending` is entered for as long as it runs.
+    """
+
+    def __init__(
+        self, failed: Callable[[], str | None], clock: Clock, *, limit_s: float = UNATTENDED_LIMIT_S
+    ) -> None:
+        self._failed = failed
+        self._clock = clock
+        self._limit_s = limit_s
+        self._since: float | None = clock.monotonic()
+
+    @contextmanager
+    def attending(self) -> Iterator[None]:
+        """A supervisor runs."""
+        self._since = None
+        try:
+            yield
+        finally:
+            self._since = self._clock.monotonic()
+
+    def problems(self) -> list[Problem]:
+        """Whether devices are without a supervisor."""
+        if (why := self._failed()) is not None:
+            return [Problem("supervisor", f"the supervisor of alarm devices failed: {why}")]
+        if self._since is None or (gone := self._clock.monotonic() - self._since) <= self._limit_s:
+            return []
+        return [Problem("supervisor", f"no supervisor of alarm devices has run for {gone:.0f} s")]
 
 
 class LoopLag:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from gateway.clock import Clock, from_ms, rfc3339
 from gateway.model import ClockState, EventType, Kind
@@ -159,9 +159,11 @@ class Janitor:
         truncated: set[str] = set()
         for camera in await self._library.totals():
             segments, more = await self._library.oldest(camera, LOOK_LIMIT, held)
-            candidates += segments
             if more:
                 truncated.add(camera)
+                if trusted:
+                    segments += await self._overdue(camera, held, known={segment.id for segment in segments})
+            candidates += segments
         return plan(
             candidates,
             holds,
@@ -171,6 +173,14 @@ class Janitor:
             disk=disk,
             truncated=frozenset(truncated),
         )
+
+    async def _overdue(self, camera: str, held: Held, *, known: set[int]) -> list[StoredSegment]:
+        """What is beyond the privacy limit and got its row late, behind more than a round looks at."""
+        if self._rules.delete_after is None:
+            return []
+        limit = self._clock.now() - self._rules.delete_after
+        found = await self._library.ended_by(camera, limit, LOOK_LIMIT, held)
+        return [segment for segment in found if segment.id not in known]
 
     async def _live_holds(self, camera: str | None = None) -> Sequence[Hold]:
         # An untrusted clock may have run ahead: then no hold counts as ended.
@@ -183,12 +193,10 @@ class Janitor:
         gone: list[StoredSegment] = []
         try:
             for segment in await self._library.garbage(DELETE_LIMIT):
-                held = Held(await self._live_holds(segment.camera))
-                if held.touches(segment.camera, segment.start, segment.end):
-                    kept.append(segment.id)
-                else:
-                    await self._files.do(self._shelf.unlink, segment.path)
+                if await self._unlink_unless_held(segment):
                     gone.append(segment)
+                else:
+                    kept.append(segment.id)
         finally:
             if gone:
                 await self._files.do(self._shelf.settle, [segment.path for segment in gone])
@@ -197,13 +205,25 @@ class Janitor:
                 await self._library.restore(kept)
         return len(kept)
 
+    async def _unlink_unless_held(self, segment: StoredSegment) -> bool:
+        """The holds are read when the file thread is ours: a hold must not lose its file while the unlink queues."""
+
+        def unlink(holds: Sequence[Hold]) -> bool:
+            if Held(holds).touches(segment.camera, segment.start, segment.end):
+                return False
+            self._shelf.unlink(segment.path)
+            return True
+
+        return await self._files.decide(lambda: self._live_holds(segment.camera), unlink)
+
     async def _put_on_record(self, given_up: Sequence[Segment]) -> None:
         """Before anything of the promise goes: an alarm, a gap for each stretch, and once a day an event (I8)."""
+        for camera, start, end in stretches(await self._unrecorded(given_up)):
+            await self._journal.record_gap(camera, Cause.GIVEN_UP, start, end)
         for camera, start, end in stretches(given_up):
             detail = f"given up for want of space: {rfc3339(start)} to {rfc3339(end)}"
             await self._journal.raise_own(Kind.RETENTION_RISK, camera, detail)
             self._at_risk.add(camera)
-            await self._journal.record_gap(camera, Cause.GIVEN_UP, start, end)
             today = self._clock.now().date()
             if self._told.get(camera) != today:
                 self._told[camera] = today
@@ -212,6 +232,16 @@ class Janitor:
                     camera,
                     {"reason": "footage-given-up", "from": rfc3339(start), "to": rfc3339(end)},
                 )
+
+    async def _unrecorded(self, given_up: Sequence[Segment]) -> list[Segment]:
+        """Those without a gap yet: a round that failed after its record was written is not recorded twice."""
+        fresh = list(given_up)
+        for camera, start, end in stretches(given_up):
+            for gap in await self._journal.gaps(camera, start, end):
+                if gap.cause == Cause.GIVEN_UP and gap.end is not None:
+                    known = (camera, gap.start, gap.end)
+                    fresh = [segment for segment in fresh if not _is_within(segment, *known)]
+        return fresh
 
     async def _look_ahead(self, disk: Disk) -> tuple[Forecast, ...]:
         """Will the promise hold with what the cameras make now; a camera that can't is an alarm before it happens."""
@@ -246,6 +276,10 @@ class Janitor:
         elif expected.days >= promise * _RELIEF:
             self._at_risk.discard(expected.camera)
             await self._journal.return_own(Kind.RETENTION_RISK, expected.camera)
+
+
+def _is_within(segment: Segment, camera: str, start: datetime, end: datetime) -> bool:
+    return segment.camera == camera and start <= segment.start and segment.end <= end
 
 
 def rules_of(site: Site) -> Rules:

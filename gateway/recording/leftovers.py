@@ -10,7 +10,12 @@ from gateway.recording.protocol import Recovered, Unreadable
 
 logger = logging.getLogger(__name__)
 
-_LOOK_BYTES = 64 * 1024
+# The header of a file that has no picture yet is about a kilobyte; whatever is longer is kept.
+_EMPTY_BYTES = 64 * 1024
+_HEADER_BOXES = frozenset({b"ftyp", b"moov", b"free", b"mfra"})
+# The library relies on it that no segment is longer than a day.
+_LONGEST_S = 86_400.0
+_LATEST_MS = 253_000_000_000_000  # in the year 9987: what is later has no date
 
 
 def leftovers(spool: Path) -> list[tuple[str, Path]]:
@@ -30,7 +35,7 @@ def recover(path: Path, camera: str, unreadable: Path) -> Recovered | Unreadable
             logger.info("%s ended before its first picture was written: removed", path)
             path.unlink()
             return None
-        start_ms = int(path.stem.split("-")[0])
+        start_ms = _start_ms(path)
         return Recovered(
             camera=camera, path=str(path), start_ms=start_ms, end_ms=start_ms + round(_seconds(path) * 1000)
         )
@@ -40,24 +45,53 @@ def recover(path: Path, camera: str, unreadable: Path) -> Recovered | Unreadable
         return None  # the disk failed before there was a file
     except OSError as error:
         return Unreadable(camera=camera, path=str(path), reason=f"{error.strerror}; left where it is")
+    except (
+        Exception
+    ) as error:  # a C library reads damaged bytes: no file, whatever it raises, may end all recording
+        logger.warning("%s: reading it failed in an unexpected way", path, exc_info=error)
+        reason = f"{type(error).__name__}: {error}"
     return _set_aside(path, camera, unreadable, reason)
 
 
 def _is_empty(path: Path) -> bool:
-    """Whether the file has no fragment; its header is far shorter than what is looked at."""
-    with path.open("rb") as file:
-        return b"moof" not in file.read(_LOOK_BYTES)
+    """Whether the file is nothing but a sound header (ISO/IEC 14496-12, 4.2: boxes), or has no byte at all."""
+    if path.stat().st_size >= _EMPTY_BYTES:
+        return False
+    data = path.read_bytes()
+    if b"moof" in data or b"mdat" in data:
+        return False
+    boxes, at = [], 0
+    while at < len(data):
+        size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if name not in _HEADER_BOXES or size < 8 or at + size > len(data):
+            return False
+        boxes.append(name)
+        at += size
+    return not boxes or boxes[:2] == [b"ftyp", b"moov"]
+
+
+def _start_ms(path: Path) -> int:
+    """From the file's name. Raises ValueError for another's file."""
+    start_ms = int(path.stem.split("-")[0])
+    if not 0 <= start_ms <= _LATEST_MS:
+        raise ValueError(f"{start_ms} is no time of recording")
+    return start_ms
 
 
 def _seconds(path: Path) -> float:
-    """How long the readable pictures last. Raises av.FFmpegError if there are none."""
+    """How long the readable pictures last. Raises av.FFmpegError or ValueError if there are none."""
     with av.open(str(path), "r") as container:
+        if not container.streams.video:
+            raise ValueError("no video in it")
         stream = container.streams.video[0]
         end = max((dts + duration for dts, duration in _readable(container, stream)), default=0)
-        assert stream.time_base is not None
-    if end <= 0:
+        time_base = stream.time_base
+    if end <= 0 or time_base is None:
         raise ValueError("no picture can be read")
-    return float(end * stream.time_base)
+    seconds = float(end * time_base)
+    if not 0.001 <= seconds <= _LONGEST_S:
+        raise ValueError(f"its stamps say that it lasts {seconds:.4g} s")
+    return seconds
 
 
 def _readable(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[tuple[int, int]]:
@@ -73,8 +107,16 @@ def _readable(container: av.container.InputContainer, stream: av.VideoStream) ->
 def _set_aside(path: Path, camera: str, unreadable: Path, reason: str) -> Unreadable:
     try:
         unreadable.mkdir(parents=True, exist_ok=True)
-        kept = path.rename(unreadable / path.name)
+        kept = path.rename(_free_name(unreadable, path))
     except OSError as error:
         logger.warning("%s can't be set aside: %s", path, error.strerror)
         kept = path
     return Unreadable(camera=camera, path=str(kept), reason=reason)
+
+
+def _free_name(folder: Path, path: Path) -> Path:
+    target, count = folder / path.name, 1
+    while target.exists():
+        count += 1
+        target = folder / f"{path.stem}-{count}{path.suffix}"
+    return target

@@ -30,13 +30,14 @@ _RECENT = timedelta(hours=1)
 class _Waiting:
     report: SegmentFinished | Recovered
     placed: NewSegment | None = None
+    odd: bool = False  # others were placed after it had failed: the fault is its own
 
 
 class Placer:
-    """Places what is reported, in order; what the disk does not take is tried again.
+    """Places what is reported, in order; what the disk does not take goes to the end and is tried again.
 
-    `on_placed` is called after each; `on_trouble` with what is wrong, once for each failure in a row, and with ""
-    when it works again.
+    `on_placed` is called after each; `on_trouble` with what is wrong when none can be placed, and with "" when it
+    works again.
     """
 
     def __init__(
@@ -86,17 +87,31 @@ class Placer:
                 self._wake.set()
 
     async def place_waiting(self) -> bool:
-        """Place what waits; False as soon as the disk does not take one."""
-        while self._waiting:
-            path, waiting = next(iter(self._waiting.items()))
+        """Place what waits, each once; False if something still waits. A disk that does not answer ends it at once."""
+        placed, trouble = False, ""
+        failed: list[_Waiting] = []
+        for path, waiting in list(self._waiting.items()):
             try:
                 await self._place(waiting)
-            except (OSError, LibraryUnusable) as error:
+            except LibraryUnusable as error:
                 self._on_trouble(f"footage can't be put on the shelf: {error}")
-                return False
-            self._waiting.pop(path, None)
-            self._on_trouble("")
-        return True
+                return False  # it takes no other's row either
+            except OSError as error:
+                self._waiting[path] = self._waiting.pop(path)  # to the end: the others must not wait for it
+                failed.append(waiting)
+                if not waiting.odd:
+                    trouble = f"footage can't be put on the shelf: {error}"
+                if isinstance(error, TimeoutError):
+                    break
+            else:
+                del self._waiting[path]
+                placed = True
+                self._on_trouble("")
+        if placed:
+            _set_apart(failed)
+        elif trouble:
+            self._on_trouble(trouble)
+        return not self._waiting
 
     async def _place(self, waiting: _Waiting) -> None:
         report = waiting.report
@@ -122,3 +137,11 @@ class Placer:
     def _is_recent(self, end: datetime) -> bool:
         """Whether a clock that is right now was right then: a stamp far from now may be of another clock's time."""
         return -_RECENT <= self._clock.now() - end <= _RECENT
+
+
+def _set_apart(failed: list[_Waiting]) -> None:
+    """Others went to the shelf meanwhile: it is not the disk."""
+    for waiting in failed:
+        if not waiting.odd:
+            logger.warning("%s can't be put on the shelf; others can, it is tried again", waiting.report.path)
+        waiting.odd = True

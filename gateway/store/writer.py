@@ -273,7 +273,7 @@ class Writer:
                     if outcomes is not None and self._was_committed(hand.db, token):
                         return outcomes
                 except (JournalUnwritable, sqlite3.Error) as last:
-                    hand.db = None
+                    hand.db = None if _is_closed(hand.db) else hand.db
                     return [_Outcome(error=JournalUnwritable(f"{self._name}: {last}"))] * len(batch)
             else:
                 if hand.left_behind:
@@ -319,3 +319,10 @@ def _rollback(db: sqlite3.Connection | None) -> None:
     if db is not None and db.in_transaction:
         with contextlib.suppress(sqlite3.Error):  # the connection is replaced or proves itself next time
             db.execute("rollback")
+
+
+def _is_closed(db: sqlite3.Connection | None) -> bool:
+    try:
+        return db is None or db.total_changes < 0
+    except sqlite3.ProgrammingError:
+        return True

@@ -28,6 +28,9 @@ SLOWLY = Backoff(first_s=60.0, longest_s=60.0)
 #: A driver that ran so long before it broke starts again as if it were the first time.
 RAN_WELL_S = 60.0
 
+#: While a driver runs, its keeper looks so often whether it still does, in seconds.
+LOOK_S = 15.0
+
 #: How much of unreadable input is kept, in bytes.
 GARBAGE_BYTES = 64
 
@@ -83,6 +86,7 @@ class Keeper:
         self._presences: dict[str, tuple[Presence, str]] = {}
         self._told: _End | None = None
         self._driver: Driver | None = None
+        self._alive_at = clock.monotonic()
         self._served = False
         self._counts: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
@@ -91,11 +95,12 @@ class Keeper:
     def progress(self) -> float:
         """The monotonic second of the last sign of life.
 
-        That of a driver that asks its devices is its last request. One that only listens, and a retry that is waited
-        for, are alive as long as this is: nobody can tell anything from their silence.
+        That of a driver that asks its devices is its last request. Nobody can tell anything from the silence of one
+        that only listens: it is alive while its task runs and `run` looks at it, every `LOOK_S`. A retry that is waited
+        for counts from the end of the attempt; the longest wait is a minute.
         """
         driver: object = self._driver
-        return driver.polled_at if isinstance(driver, Polls) else self._clock.monotonic()
+        return driver.polled_at if isinstance(driver, Polls) else self._alive_at
 
     @property
     def stats(self) -> ConnectionStats:
@@ -119,6 +124,7 @@ class Keeper:
             ran_well = lasted >= RAN_WELL_S if end.cause is _Cause.BROKEN else self._served
             failures = 1 if ran_well else failures + 1
             await self._gone(end)
+            self._live()
             backoff = SLOWLY if end.cause is _Cause.REFUSED else SOON
             await self._clock.sleep(backoff.delay(failures, self._dice.random()))
 
@@ -159,6 +165,7 @@ class Keeper:
 
     async def _attempt(self) -> _End:
         self._counts["attempts"] += 1
+        self._live()
         try:
             await self._run(self._spec.build(self.connection, self._clock))
         except DeviceUnavailable as error:
@@ -181,7 +188,9 @@ class Keeper:
         self._driver = driver
         task = asyncio.create_task(driver.run(self), name=f"driver {self.connection.id}")
         try:
-            await asyncio.wait({task})
+            while not task.done():
+                self._live()
+                await asyncio.wait({task}, timeout=LOOK_S)
         finally:
             await self._let_go(task)
             self._driver = None
@@ -204,8 +213,12 @@ class Keeper:
 
     # How the connection is.
 
+    def _live(self) -> None:
+        self._alive_at = self._clock.monotonic()
+
     async def _serving(self) -> None:
         self._served = True
+        self._live()
         if self._state is not _State.SERVING:
             async with self._changing:
                 await self._come_back()

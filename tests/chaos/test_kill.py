@@ -3,22 +3,30 @@
 import asyncio
 import collections
 import collections.abc
+import itertools
+import json
 import os
 import random
+import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
-from gateway.model import EventType
+from gateway.clock import SystemClock
+from gateway.model import Durability, EventType, Kind, Level, Origin, Signal
+from gateway.store import Journal
 from gateway.store.check import check_journal
 from simulators.county import County
 from simulators.modbus import ModbusSlave, ModbusTcpSimulator
 from tests.daemon import DaemonProcess
 from tests.mosquitto import mosquitto
+from tests.sites import school
 from tests.wait import until
 
 KILLS = int(os.environ.get("CAMPUS_KILLS", "30"))
 BUTTONS = 16
+PANELS = 20
 
 SITE = """
 [site]
@@ -158,3 +166,79 @@ def _spawn(coroutine: collections.abc.Coroutine[object, object, None]) -> None:
     task = asyncio.ensure_future(coroutine)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
+
+
+async def report_numbers(place: Path) -> None:
+    """A process of panels, each with numbered messages; a number is printed when its report has returned, not before.
+
+    Each goes on with the first number that was not printed, as a panel repeats what was not acknowledged.
+    """
+    journal = await Journal.open(school(place), clock=SystemClock())
+    done = collections.Counter(line.split()[0] for line in printed(place))
+
+    async def panel(name: str) -> None:
+        for number in itertools.count(done[name]):
+            said = f"{name} {number}"
+            durability = await journal.report(
+                Signal(
+                    device="buttons",
+                    point="gate-button",
+                    kind=Kind.PANIC,
+                    level=Level.ACTIVE,
+                    origin=Origin.EVENT,
+                    message=said.encode(),
+                    account=name,
+                    detail=said,
+                )
+            )
+            assert durability is Durability.DISK
+            os.write(sys.stdout.fileno(), f"{said}\n".encode())
+
+    await asyncio.gather(*(panel(f"panel-{index}") for index in range(PANELS)))
+
+
+def printed(place: Path) -> list[str]:
+    """What the processes have said is kept."""
+    path = place / "printed"
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+@pytest.mark.timeout(600)
+async def test_every_acknowledged_message_is_in_the_journal_exactly_once_over_many_kills(
+    tmp_path: Path,
+) -> None:
+    """`report` returned means kept (I1): SIGKILL at any moment loses none, and what is repeated after it is one (I3)."""
+    dice = random.Random(20261122)
+    code = (
+        "import asyncio, pathlib, sys; from tests.chaos.test_kill import report_numbers;"
+        " asyncio.run(report_numbers(pathlib.Path(sys.argv[1])))"
+    )
+    out = tmp_path / "printed"
+    for _ in range(max(1, KILLS // 3)):
+        before = out.stat().st_size if out.exists() else 0
+        with out.open("ab") as stdout:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, str(tmp_path), stdout=stdout, cwd=Path(__file__).parents[2]
+            )
+        try:
+            await until(lambda before=before: out.stat().st_size > before, 30)  # type: ignore[misc]
+            await asyncio.sleep(dice.uniform(0, 0.3))  # the moment of the kill is what is random here
+            assert process.returncode is None
+        finally:
+            process.kill()
+            await process.wait()
+
+    path = tmp_path / "state" / "journal.db"
+    db = sqlite3.connect(path)
+    bodies = [row[0] for row in db.execute("select body from event where alarm_id is not null")]
+    streams = db.execute("select count(*) from stream").fetchone()
+    db.close()
+    kept = collections.Counter(json.loads(body)["data"]["detail"] for body in bodies)
+    said = printed(tmp_path)
+    assert len(said) > PANELS
+    assert len(set(said)) == len(said)
+    assert set(said) - set(kept) == set()
+    assert [number for number, times in kept.items() if times > 1] == []
+    assert len(kept) - len(said) <= PANELS  # of each panel at most the one that was on its way
+    assert streams == (1,)
+    assert check_journal(path) == []

@@ -59,6 +59,8 @@ def gateway(*arguments: str | Path, language: str = "C.UTF-8") -> subprocess.Com
     return subprocess.run(
         [sys.executable, "-m", "gateway", *map(str, arguments)],
         capture_output=True,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # no terminal to ask on
         text=True,
         timeout=60,
         check=False,
@@ -156,6 +158,36 @@ async def test_accounts_can_be_made_beside_a_running_daemon(site: Path) -> None:
     assert gateway("users", site, "disable", "wang").returncode == 1
     secret.write_text("short")
     assert gateway("users", site, "passwd", "zhang", "--password-file", secret).returncode == 1
+
+
+def test_users_without_a_password_says_so_in_one_line(site: Path) -> None:
+    """No terminal to ask on, a password file that is missing, a directory, or no text: one line, 1, no account."""
+    binary = site.parent / "binary"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for more in ((), *(("--password-file", path) for path in (site.parent / "none", site.parent, binary))):
+        refused = gateway("users", site, "add", "zhang", *more)
+        assert refused.returncode == 1
+        assert len(refused.stderr.splitlines()) == 1, refused.stderr
+        assert "password" in refused.stderr
+    assert "no accounts" in gateway("users", site, "list").stdout
+
+
+def test_fsck_before_the_first_run_says_what_to_do(site: Path) -> None:
+    """There is no journal yet: 1, and the next step, in both languages."""
+    found = gateway("fsck", site)
+    assert found.returncode == 1
+    assert f"run the gateway once: campus-gateway run {site}" in found.stdout
+    assert "先运行一次网关" in gateway("fsck", site, language="zh_CN.UTF-8").stdout
+
+
+def test_each_line_of_check_begins_with_the_path(site: Path) -> None:
+    """One problem a line, each with the file's path once, even if a key holds a line break."""
+    site.write_text('[site]\nid = 7\n"a\\nb" = 1\n', encoding="utf-8")
+    found = gateway("check", site)
+    assert found.returncode == 2
+    lines = found.stderr.splitlines()
+    assert len(lines) > 3
+    assert all(line.startswith(f"{site}: ") and line.count(str(site)) == 1 for line in lines)
 
 
 async def test_fsck_is_clean_after_a_run_and_finds_what_was_broken(site: Path) -> None:

@@ -169,7 +169,7 @@ def test_a_county_without_receipts_is_a_failure(
 ) -> None:
     """The check can fail: nothing is confirmed, so it exits 1, says what is missing, and keeps what is needed to see why."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    options = Options(headless=True, receipts=False, patience_s=6, timeline=tmp_path / "timeline.json")
+    options = Options(headless=True, receipts=False, timeline=tmp_path / "timeline.json")
 
     assert run_demo(options, DRIVERS) == 1
 
@@ -213,6 +213,23 @@ async def test_a_killed_demo_leaves_no_process(tmp_path: Path) -> None:
         await running.process.wait()
 
         await until(lambda: not running.processes(), seconds=20)
+
+
+async def test_a_gateway_that_dies_by_itself_is_a_failure(tmp_path: Path) -> None:
+    """Nobody in the script killed it: exit 1, and the reason is said; its log is kept."""
+    async with demo(tmp_path, "--headless") as running:
+        await running.line_with("✓ start")
+        [gateway] = [
+            process
+            for process in running.processes()
+            if b"\0gateway\0run\0" in Path(f"/proc/{process}/cmdline").read_bytes()
+        ]
+        os.kill(gateway, signal.SIGKILL)
+
+        assert await running.end() == 1
+        assert any("the gateway ended by itself with exit code -9" in line for line in running.lines)
+        [kept] = running.directories()
+        assert (kept / "gateway.log").stat().st_size
 
 
 async def test_without_a_terminal_it_tells_lines_and_ends_by_itself(tmp_path: Path) -> None:
@@ -277,7 +294,7 @@ async def test_on_a_terminal_keys_work_the_school(tmp_path: Path, terminal: Term
         await until(lambda: terminal.sees("● cut"), seconds=30)
         await until(lambda: terminal.sees("the school is yours"), seconds=30)
         os.write(terminal.ours, b"b")
-        await until(lambda: terminal.sees("pressed gate-button"), seconds=30)
+        await until(lambda: terminal.sees(" 1 waiting") or terminal.sees(" 2 waiting"), seconds=30)
         os.write(terminal.ours, b"q")
         await until(lambda: terminal.sees("all is well"), seconds=60)
         async with asyncio.timeout(30):

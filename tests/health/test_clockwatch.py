@@ -2,11 +2,12 @@
 
 import asyncio
 import ctypes
+import os
 import struct
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from gateway.errors import JournalUnwritable
 from gateway.health import clockwatch
 from gateway.health.clockwatch import (
+    CONFIRMED,
     LOOK_S,
     ClockListener,
     ClockNews,
@@ -84,12 +86,29 @@ async def look(clock: ManualClock, times: int = 1) -> None:
         await until(lambda: bool(clock._sleepers))
 
 
+#: For tests in which no clock is ahead of a journal.
+NOWHERE = Path("/nowhere/clock-confirmed")
+
+
+def started(state: Path, clock: ManualClock, newest: datetime) -> ClockWatch:
+    """A start with `clock = "host"` on a journal last written at `newest`."""
+    watch = ClockWatch("host", clock, confirmed_by=state / CONFIRMED)
+    watch.not_before(newest)
+    return watch
+
+
+def touch(path: Path, clock: ManualClock) -> None:
+    """As `touch` does by this clock."""
+    path.touch()
+    os.utime(path, (clock.now().timestamp(),) * 2)
+
+
 def host(clock: ManualClock) -> ClockWatch:
-    return ClockWatch("host", clock)
+    return ClockWatch("host", clock, confirmed_by=NOWHERE)
 
 
 def kernel(clock: ManualClock, says: Callable[[], bool]) -> ClockWatch:
-    return ClockWatch("ntp", clock, synchronised=says)
+    return ClockWatch("ntp", clock, confirmed_by=NOWHERE, synchronised=says)
 
 
 # ---- state
@@ -155,6 +174,59 @@ async def test_slewing_is_no_step(clock: ManualClock) -> None:
             await look(clock)
 
     assert (watch.state(), listener.heard) == (ClockState.TRUSTED, ["trusted"])
+
+
+def test_host_far_ahead_of_the_journal_is_not_trusted(tmp_path: Path) -> None:
+    """A clock that starts 20 years ahead would delete everything by age; the reason says what a person can do."""
+    newest = START - timedelta(days=20 * 365)
+    watch = started(tmp_path, ManualClock(), newest)
+    assert "ahead of the journal" in watch.reason()
+    assert "set it and restart" in watch.reason()
+    assert f"touch {tmp_path / CONFIRMED}" in watch.reason()
+
+    assert started(tmp_path / "new", ManualClock(), START - timedelta(days=29)).reason() == ""
+
+
+def test_host_that_runs_for_months_is_not_ahead(tmp_path: Path, clock: ManualClock) -> None:
+    """What counts is how far ahead the clock started, not for how long the gateway has run."""
+    watch = started(tmp_path, clock, START)
+    clock.advance(90 * 86400)
+
+    assert watch.state() is ClockState.TRUSTED
+
+
+def test_a_wrong_clock_does_not_vouch_for_itself(tmp_path: Path, clock: ManualClock) -> None:
+    """At the next start the journal has stamps of the wrong clock: it is still not believed, and the right one is."""
+    newest = START - timedelta(days=7000)
+    started(tmp_path, clock, newest)
+    clock.advance(60)
+    assert started(tmp_path, clock, START).state() is ClockState.UNTRUSTED
+
+    for days in (1, 2):
+        right = ManualClock(newest + timedelta(days=days))
+        assert started(tmp_path, right, START).reason() == ""
+    assert started(tmp_path, ManualClock(newest), START).state() is ClockState.UNTRUSTED
+
+
+def test_a_clock_behind_the_journal_does_not_vouch_for_itself(tmp_path: Path, clock: ManualClock) -> None:
+    """A box that starts in the past again and again is never believed."""
+    for _ in range(3):
+        assert "behind the journal" in started(tmp_path, clock, START + timedelta(days=900)).reason()
+
+
+async def test_a_person_confirms_a_clock_ahead(tmp_path: Path, clock: ManualClock) -> None:
+    """The box really was off so long: a file made now is a person's word, kept over restarts; an old one is not."""
+    newest = START - timedelta(days=400)
+    touch(tmp_path / CONFIRMED, ManualClock(newest))
+    watch = started(tmp_path, clock, newest)
+    async with running(watch, Listener(), clock):
+        assert watch.state() is ClockState.UNTRUSTED
+        touch(tmp_path / CONFIRMED, clock)
+        clock.advance(LOOK_S)
+        await until(lambda: watch.state() is ClockState.TRUSTED)
+
+    assert started(tmp_path, clock, clock.now()).state() is ClockState.TRUSTED
+    assert [path.name for path in tmp_path.iterdir()] == [CONFIRMED]
 
 
 # ---- what is told

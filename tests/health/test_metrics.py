@@ -19,7 +19,7 @@ from gateway.health.metrics import CONTENT_TYPE, Metrics
 from gateway.health.sources import Connections, Sources
 from gateway.health.tracer import MetricsTracer
 from gateway.health.watchdog import Problem
-from gateway.model import ClockState, Kind, Level, Origin, Presence, Signal
+from gateway.model import AlarmState, ClockState, Kind, Level, Origin, Presence, Signal
 from gateway.site import MetricsSettings, Site
 from gateway.store import Journal
 from gateway.supervisor import ConnectionStats, Supervisor
@@ -300,6 +300,35 @@ async def test_the_alert_rules_name_metrics_that_exist(gateway: Gateway) -> None
     assert not {name for name in named if name not in figures}
     for label in re.findall(r'\b(?!job)\w+="[^"]+"', " ".join(expressions)):
         assert label in page, f"no series has {label}"
+
+
+async def test_a_released_press_that_nobody_acknowledged_is_alerted(gateway: Gateway) -> None:
+    """The rule's selector finds the alarm pressed and released, and no longer once a person has acknowledged it."""
+    rule = re.search(
+        r"GatewayAlarmUnacknowledged.+?expr: ([^\n]+)", ALERTS.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert rule
+    selected = re.search(r'campus_gateway_open_alarms{severity="(\w+)",state=~"([^"]+)"}', rule[1])
+    assert selected
+    severity, states = selected.groups()
+
+    async def alerted() -> float:
+        alarms = (await gateway.figures())["campus_gateway_open_alarms"]
+        return sum(
+            value
+            for labels, value in alarms.items()
+            if dict(labels)["severity"] == severity and re.fullmatch(states, dict(labels)["state"])
+        )
+
+    assert await alerted() == 0
+    await gateway.journal.report(PRESS)
+    assert await alerted() == 1
+    await gateway.journal.report(replace(PRESS, level=Level.NORMAL))
+    alarm = next(iter(gateway.journal.open_alarms.values()))
+    assert alarm.state is AlarmState.RETURNED_UNACKNOWLEDGED
+    assert await alerted() == 1
+    await gateway.journal.acknowledge(alarm.id, "zhang")
+    assert await alerted() == 0
 
 
 async def test_the_readme_lists_every_metric(gateway: Gateway) -> None:

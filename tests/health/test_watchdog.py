@@ -12,7 +12,17 @@ import pytest
 
 from gateway.errors import JournalUnwritable
 from gateway.health.notify import Notifier
-from gateway.health.watchdog import LAG_LIMIT_S, LAG_LOOK_S, STALL_LIMIT_S, LoopLag, Problem, Stalls, Watchdog
+from gateway.health.watchdog import (
+    LAG_LIMIT_S,
+    LAG_LOOK_S,
+    STALL_LIMIT_S,
+    UNATTENDED_LIMIT_S,
+    LoopLag,
+    Problem,
+    Stalls,
+    Unattended,
+    Watchdog,
+)
 from gateway.model import Durability
 from gateway.store import Journal
 from tests.clocks import ManualClock
@@ -249,7 +259,7 @@ async def test_without_a_manager_it_looks_all_the_same(clock: ManualClock) -> No
     watchdog = Watchdog(heart, [], clock, Notifier())
 
     async with running(watchdog):
-        await until(lambda: heart.asked == 1)
+        await until(lambda: heart.asked == 1 and len(clock._sleepers) == 2)
         await next_look(clock, watchdog)
         await until(lambda: heart.asked == 2)
     assert watchdog.interval_s == 15
@@ -265,3 +275,23 @@ async def test_it_can_be_started_again(tmp_path: Path, clock: ManualClock, manag
 
     async with running(watchdog):
         await until(lambda: manager.count("WATCHDOG=1") == 1)
+
+
+def test_devices_without_a_supervisor_are_a_problem(clock: ManualClock) -> None:
+    """None while it runs, nor in the short time between two starts; longer without one, or a failure, is one."""
+    failed: list[str] = []
+    check = Unattended(lambda: failed[0] if failed else None, clock)
+    assert check.problems() == []
+    clock.advance(UNATTENDED_LIMIT_S + 1)
+    assert [problem.code for problem in check.problems()] == ["supervisor"]
+    with check.attending():
+        assert check.problems() == []
+        clock.advance(3600)
+        assert check.problems() == []
+    clock.advance(UNATTENDED_LIMIT_S)
+    assert check.problems() == []
+    clock.advance(1)
+    assert "6 s" in check.problems()[0].message
+    with check.attending():
+        failed.append("a bug of ours")
+        assert "a bug of ours" in check.problems()[0].message

@@ -1,6 +1,7 @@
 """The janitor over real files, a real library and a real journal: invariants 7, 8 and 10 by procedure."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,9 +18,10 @@ from gateway.recording.needs import FileThread
 from gateway.recording.shelf import Shelf, Space
 from gateway.site import Site
 from gateway.store import Journal
-from gateway.store.library import Library
+from gateway.store.library import Library, LibraryUnusable
 from tests.clocks import ManualClock
-from tests.recording.world import MINUTE, shelve, site_of
+from tests.recording.world import MINUTE, put, shelve, site_of
+from tests.wait import until
 
 DAY = timedelta(days=1)
 FREE = 10_000_000_000
@@ -194,6 +196,50 @@ async def test_i7_holds_are_read_again_right_before_the_unlink(house: House) -> 
     assert done.restored == 1
 
 
+async def test_i7_a_hold_that_comes_while_the_unlink_queues_saves_its_file(house: House) -> None:
+    """The file thread is busy with a slow disk, the unlink waits behind that, a hold is committed: file and row stay."""
+    [path] = await house.footage(95)
+    rows, _ = await house.library.oldest("cam-1", 10, held=Held([]))
+    await house.library.condemn([row.id for row in rows], at=house.clock.now())
+    free = threading.Event()
+    busy = asyncio.create_task(house.files.do(free.wait, 30.0))
+    tidying = asyncio.create_task(house.janitor.round())
+    try:
+        await until(lambda: house.files._executor._work_queue.qsize() > 0, 10)
+        await house.journal.place_hold("cam-1", house.ago(95), house.ago(95), reason="寻人", actor="guard")
+    finally:
+        free.set()
+    await busy
+    done = await tidying
+
+    assert path.exists()
+    assert (done.restored, await house.library.garbage(10)) == (1, [])
+    found = await house.library.segments("cam-1", house.ago(96), house.ago(94))
+    assert [row.id for row in found] == [rows[0].id]
+
+
+async def test_i7_a_loop_that_does_not_answer_deletes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal is so slow that the holds are not known in time: the file stays, the file thread goes on."""
+    [path] = await house.footage(95)
+    house.hire(with_retention(house.site, delete_after_days=90))
+    rows, _ = await house.library.oldest("cam-1", 10, held=Held([]))
+    await house.library.condemn([row.id for row in rows], at=house.clock.now())
+    monkeypatch.setattr("gateway.recording.needs.ANSWER_LIMIT_S", 0.05)
+
+    async def never(camera: str | None = None, *, at: datetime | None = None) -> list[object]:
+        await asyncio.Event().wait()
+        raise AssertionError(f"{camera} {at}")
+
+    monkeypatch.setattr(house.journal, "live_holds", never)
+    with pytest.raises(TimeoutError):
+        await house.janitor.round()
+
+    assert path.exists()
+    assert await house.files.do(lambda: 1) == 1
+
+
 async def test_i7_a_hold_that_has_ended_holds_no_more(house: House) -> None:
     """`expires` is what the guard or the close of the alarm said."""
     [old] = await house.footage(95)
@@ -270,6 +316,31 @@ async def test_i8_the_record_is_written_before_the_footage_is_condemned(
 
     assert path.exists()
     assert (await house.library.totals())["cam-1"].segments == 1
+
+
+async def test_i8_a_round_that_fails_again_and_again_is_recorded_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library does not take the condemnation, the shortage grows meanwhile: each stretch is a gap once."""
+    await house.footage(10, 10 - 1 / 1440)
+    house.short_of(500)
+
+    async def refuse(ids: list[int], *, at: datetime) -> None:
+        raise LibraryUnusable(f"{ids} {at}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.library, "condemn", refuse)
+        for short in (500, 500, 1500, 1500):
+            house.short_of(short)
+            with pytest.raises(LibraryUnusable):
+                await house.janitor.round()
+    assert (await house.janitor.round()).given_up == 2
+
+    gaps = await house.journal.gaps("cam-1", house.ago(11), house.ago(9))
+    assert [(gap.start, gap.end) for gap in gaps] == [
+        (house.ago(10) - MINUTE, house.ago(10)),
+        (house.ago(10), house.ago(10) + MINUTE),
+    ]
 
 
 async def test_i8_the_shortage_is_forecast_before_it_comes(house: House) -> None:
@@ -353,6 +424,41 @@ async def test_i10_footage_of_an_untrusted_clock_is_not_old_because_its_stamp_is
     house.clock.advance(91 * 86400)
     await house.janitor.round()
     assert not stray.exists()
+
+
+async def test_untrusted_footage_of_a_camera_that_is_gone_gets_an_age(house: House) -> None:
+    """cam-2 is no longer recorded; what cam-1 records after it says how old cam-2's stray footage is at most."""
+    house.clock.step(-20_000 * 86400)
+    [stray] = await house.footage(0, camera="cam-2", trusted=False)
+    house.clock.step(20_000 * 86400)
+    house.hire(with_retention(house.site, delete_after_days=90))
+    await house.footage(0)
+
+    house.clock.advance(90 * 86400)
+    await house.janitor.round()
+    assert stray.exists()
+
+    house.clock.advance(3601)
+    await house.janitor.round()
+    assert not stray.exists()
+
+
+async def test_an_old_orphan_adopted_late_goes_by_its_age(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row stands behind more newer ones than a round looks at; a held one beside it stays."""
+    monkeypatch.setattr("gateway.recording.janitor.LOOK_LIMIT", 3)
+    young = await house.footage(5, 4, 3, 2, 1)
+    orphans = [put(house.shelf, house.ago(ago)) for ago in (100, 99)]
+    await house.library.add_segments(orphans)
+    await house.journal.place_hold("cam-1", house.ago(100), house.ago(100), reason="寻人", actor="guard")
+    house.hire(with_retention(house.site, delete_after_days=90))
+
+    done = await house.janitor.round()
+
+    assert [house.shelf.path(orphan.path).exists() for orphan in orphans] == [True, False]
+    assert all(path.exists() for path in young)
+    assert done.deleted == 1
 
 
 async def test_a_round_is_bounded_and_says_that_there_is_more(

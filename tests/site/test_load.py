@@ -14,6 +14,7 @@ from gateway.model import Kind, Level, Origin, Signal
 from gateway.site import Directory, load_site
 from gateway.site.read import MAX_BYTES
 from tests.site.files import SITE, UPLINK, changed, load, refused
+from tests.sites import school
 
 # ---- a right one
 
@@ -486,3 +487,15 @@ def test_a_damaged_file_is_read_or_refused(tmp_path: Path, at: int, cut: int, pu
 def test_rubbish_is_refused(tmp_path: Path, data: bytes) -> None:
     """Bytes that a dying disk may give back are refused in words."""
     assert refused(tmp_path, data)
+
+
+def test_a_secret_that_cannot_be_read_says_where_to_write_it(tmp_path: Path) -> None:
+    """A missing password file names the places that were looked at, in words."""
+    site = school(tmp_path)
+
+    with pytest.raises(SiteFileError, match="write the password into one of: ") as missing:
+        site.secret(Path("camera.password"))
+    assert "PosixPath" not in str(missing.value)
+
+    (tmp_path / "camera.password").write_text("s3cret\n")
+    assert site.secret(Path("camera.password")) == "s3cret"

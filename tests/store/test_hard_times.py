@@ -8,14 +8,15 @@ import shutil
 import sqlite3
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.clock import SystemClock, to_ms
-from gateway.model import Durability, EventType, Kind, Level, Verdict
+from gateway.model import Alarm, Durability, EventType, Kind, Level, Verdict
 from gateway.site import Site
-from gateway.store import Journal, salvage, side
+from gateway.store import Account, Journal, salvage, side
 from gateway.store.accounts import write_account
 from gateway.store.check import check_journal
 from gateway.store.database import connect
@@ -285,7 +286,9 @@ async def damaged(tmp_path: Path) -> Site:
     return site
 
 
-async def salvaged(site: Site, opened: Opener) -> tuple[object, ...]:
+async def salvaged(
+    site: Site, opened: Opener
+) -> tuple[dict[str, Alarm], list[int], Account | None, str | None]:
     """What a start makes of it: the open alarms, the waiting numbers of the stream of before, the guards, the new stream."""
     journal = await opened(site, ManualClock())
     assert journal.status.durability is Durability.DISK
@@ -325,7 +328,7 @@ async def die_before_exchange(tmp_path: Path) -> None:
             os._exit(KILLED)
         return rename(self, target)
 
-    Path.rename = until_fresh  # type: ignore[method-assign, assignment] - in a process of its own, which ends by it
+    Path.rename = until_fresh  # type: ignore[method-assign,assignment]  # in a process of its own, which ends by it
     await Journal.open(hard_site(tmp_path), clock=ManualClock())
 
 
@@ -338,7 +341,7 @@ async def test_a_salvage_that_was_cut_short_gives_what_a_whole_one_gives(
     shutil.copytree(tmp_path / "disk", tmp_path / "disk-before")
     shutil.copytree(tmp_path / "side", tmp_path / "side-before")
     whole = await salvaged(site, opened)
-    assert len(whole[1]) > 20  # type: ignore[arg-type] - the waiting numbers
+    assert len(whole[1]) > 20
     for name in ("disk", "side"):
         shutil.move(tmp_path / name, tmp_path / f"{name}-whole")
         shutil.move(tmp_path / f"{name}-before", tmp_path / name)
@@ -357,7 +360,9 @@ async def test_a_salvage_without_room_leaves_the_damaged_file_and_goes_on_in_mem
     site = await damaged(tmp_path)
     path = tmp_path / "disk/state/journal.db"
     before = path.read_bytes()
-    alarms = {a.id for a in (side.read(tmp_path / "side/side.json") or pytest.fail()).open_alarms.values()}
+    copy = side.read(tmp_path / "side/side.json")
+    assert copy is not None
+    alarms = set(copy.open_alarms)
 
     def small(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         db = connect(path, readonly=readonly)
@@ -418,7 +423,7 @@ async def test_i7_open_alarms_of_a_lost_journal_hold_footage_again(tmp_path: Pat
     for file in journal.path.parent.glob("journal.db*"):
         file.unlink()
 
-    journal = await opened(site, ManualClock())
+    journal = await opened(site, ManualClock(START + timedelta(seconds=1)))
     assert journal.head("bureau").reason == "journal-lost"
     assert [(hold.camera, hold.start, hold.end, hold.alarm_id) for hold in await journal.live_holds()] == held
     assert check_journal(journal.path) == []

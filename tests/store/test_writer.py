@@ -152,8 +152,7 @@ async def test_an_error_of_one_write_reaches_its_caller_alone(writer: Writer, tm
 async def test_close_commits_what_waits(writer: Writer, tmp_path: Path) -> None:
     """Writes that were asked for before `close` are on disk after it, and their callers are told."""
     writes = [
-        asyncio.create_task(writer.write(lambda db, number=number: insert(db, number)))  # type: ignore[misc] - binds the number
-        for number in range(600)
+        asyncio.create_task(writer.write(functools.partial(insert, number=number))) for number in range(600)
     ]
     await asyncio.sleep(0)  # all are in the queue
     await writer.close()
