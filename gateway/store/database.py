@@ -63,7 +63,7 @@ def prepare_journal(db: sqlite3.Connection) -> None:
     """Bring the journal's schema to the newest version. Raises TooNew for a file of a later version."""
     version = db.execute("pragma user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
-        raise Damaged(
+        raise TooNew(
             f"the journal has schema {version}, this program knows {SCHEMA_VERSION}: install the newer one"
         )
     if version == 0:

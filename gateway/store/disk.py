@@ -226,6 +226,7 @@ class JournalDisk:
         memory = connect_memory()
         if readable:
             self._seed(memory)
+        self._forget_superseded(memory)
         self._basis(memory, self._mirror)
         self.durability = Durability.MEMORY
         self._mirror.in_memory = True
@@ -233,6 +234,14 @@ class JournalDisk:
         self._begin_streams(memory, "memory-mode")
         self._on_change()
         return memory
+
+    def _forget_superseded(self, memory: sqlite3.Connection) -> None:
+        """An alarm of the disk whose cause has a later one in the mirror gives way to it."""
+        for alarm in self._mirror.open_alarms.values():
+            memory.execute(
+                "delete from alarm where subject = ? and kind = ? and id <> ?",
+                (alarm.source.subject, alarm.source.kind.value, alarm.id),
+            )
 
     def _seed(self, memory: sqlite3.Connection) -> None:
         try:
@@ -250,7 +259,14 @@ class JournalDisk:
                 self.boot = int(db.execute("select boot from journal").fetchone()[0]) + 1
                 before = side.read(self._side_path)
                 if before is not None and before.in_memory and not knows_streams(db, before):
-                    self._mirror.open_alarms |= before.open_alarms
+                    causes = {
+                        (alarm.source.subject, alarm.source.kind) for alarm in before.open_alarms.values()
+                    }
+                    self._mirror.open_alarms = before.open_alarms | {
+                        key: alarm
+                        for key, alarm in self._mirror.open_alarms.items()
+                        if (alarm.source.subject, alarm.source.kind) not in causes
+                    }
                     self._mirror.levels |= before.levels
                     self._mirror.heads |= before.heads
             finally:

@@ -64,7 +64,15 @@ def unfinished(path: Path) -> bool:
 
 
 def finish(path: Path) -> None:
-    """Put the fresh file in its place. Raises OSError."""
+    """Put the fresh file in its place. Raises OSError.
+
+    What the damaged one has left beside it goes first: SQLite would play a foreign `-wal` into the fresh file.
+    """
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(
+                path.with_name(f"{path.stem}.stray{path.suffix}{suffix}")
+            )
     path.with_name(f"{path.stem}.salvage{path.suffix}").rename(path)
     sync_directory(path.parent)
 

@@ -67,10 +67,11 @@ class Upkeep(People):
         """Asked in a thread of its own, one at a time: a disk that hangs must hold up nothing else."""
         if self._probe is None:
             self._probe = asyncio.create_task(asyncio.to_thread(self._disk.probe), name="journal-probe")
-        done, _ = await asyncio.wait({self._probe}, timeout=PROBE_LIMIT_S)
+        probe = self._probe
+        done, _ = await asyncio.wait({probe}, timeout=PROBE_LIMIT_S)
         if not done:
             return False
-        probe, self._probe = self._probe, None
+        self._probe = None
         return probe.result()
 
     async def _go_back(self) -> None:
@@ -104,6 +105,9 @@ class Upkeep(People):
 
     async def close(self) -> None:
         """As in the core; in memory mode the disk is tried once more, so that an orderly end loses nothing."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._disk.durability is Durability.MEMORY and not self._closed and await self._disk_answers():
             await self._go_back()
         await super().close()

@@ -125,6 +125,7 @@ class Writer:
         self._hand = _Hand(name)
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._closed = False
         self._batches = itertools.count(1)
         self._token = uuid.uuid4().hex
 
@@ -141,7 +142,10 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name=f"{self._name}-writer")
 
     async def close(self) -> None:
-        """Commit what waits, then let go of the file."""
+        """Commit what waits, then let go of the file. Again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         if self._task is not None:
             self._closing = True
             self._wake.set()

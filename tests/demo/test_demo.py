@@ -160,7 +160,7 @@ async def test_the_scripted_day_is_seen_by_the_county(tmp_path: Path) -> None:
             times.insert(0, moment(event, "pressed"))
         assert all(before <= after + CLOCK_SLOP for before, after in pairwise(times)), event
     pressed = [event for event in events if event["pressed"] is not None]
-    assert [event["subject"] for event in pressed] == PRESSES
+    assert sorted(event["subject"] for event in pressed) == sorted(PRESSES)  # two come in the same instant
     assert {event["type"].split(".")[2] for event in pressed} == {"raised", "repeated"}
 
 

@@ -53,8 +53,7 @@ async def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     await journal.close()
 
 
-@pytest.fixture
-async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
+async def open_writer(tmp_path: Path) -> Writer:
     """A writer of a file with one table."""
 
     def open_connection() -> sqlite3.Connection:
@@ -62,8 +61,15 @@ async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
         db.execute("create table if not exists number (n integer primary key)")
         return db
 
-    one = Writer(open_connection, name="numbers")
-    await one.start()
+    writer = Writer(open_connection, name="numbers")
+    await writer.start()
+    return writer
+
+
+@pytest.fixture
+async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
+    """One that is closed at the end."""
+    one = await open_writer(tmp_path)
     yield one
     await one.close()
 
@@ -149,8 +155,9 @@ async def test_an_error_of_one_write_reaches_its_caller_alone(writer: Writer, tm
     assert numbers(tmp_path) == [1, 3]
 
 
-async def test_close_commits_what_waits(writer: Writer, tmp_path: Path) -> None:
+async def test_close_commits_what_waits(tmp_path: Path) -> None:
     """Writes that were asked for before `close` are on disk after it, and their callers are told."""
+    writer = await open_writer(tmp_path)
     writes = [
         asyncio.create_task(writer.write(functools.partial(insert, number=number))) for number in range(600)
     ]
