@@ -17,7 +17,7 @@ demo: $(VENV)/demo.done ## a simulated school, its gateway and its county; ARGS=
 	@$(BIN)/campus-gateway demo $(ARGS)
 
 test: $(VENV)/test.done ## all tests (real mosquitto and chromium are used where they are installed)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 check: $(VENV)/test.done ## formatting, lint and types
 	@$(BIN)/ruff format --check .
