@@ -315,7 +315,9 @@ def test_secrets_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (credentials / "broker").write_text("credential\n", encoding="utf-8")
     assert site.secret(Path("broker")) == "credential"
     assert site.secret(tmp_path / "broker") == "beside"
-    with pytest.raises(SiteFileError, match=r"site\.toml: password_file nowhere is missing; write the password into one of"):
+    with pytest.raises(
+        SiteFileError, match=r"site\.toml: password_file nowhere is missing; write the password into one of"
+    ):
         site.secret(Path("nowhere"))
 
 
