@@ -11,6 +11,9 @@ from gateway.model import Alarm, ClockState, EventType
 
 JsonObject = Mapping[str, object]
 
+#: Made once: `json.dumps` makes one for each call that wants no default form.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def uuid7(now: datetime) -> str:
     """A UUID of version 7 (RFC 9562 section 5.7): ordered by its millisecond, otherwise random."""
@@ -75,7 +78,7 @@ def event_body(
     *, event_id: str, source: str, event_type: EventType, subject: str, at: datetime, data: JsonObject
 ) -> bytes:
     """A CloudEvent's bytes without stream and sequence, as the journal keeps them."""
-    return json.dumps(
+    return _ENCODER.encode(
         {
             "specversion": "1.0",
             "id": event_id,
@@ -85,9 +88,7 @@ def event_body(
             "time": rfc3339(at),
             "datacontenttype": "application/json",
             "data": data,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
+        }
     ).encode()
 
 

@@ -28,6 +28,7 @@ RANKS = {
     "gateway.health": 40,
     "gateway.escalation": 40,
     "gateway.keep": 41,
+    "gateway.interpreter": 41,
     "gateway.services": 50,
     "gateway.app": 51,
     "gateway.demo": 52,

@@ -6,7 +6,6 @@ JSON when it began and ended, and goes on until SIGTERM.
 
 import argparse
 import asyncio
-import gc
 import json
 import logging
 import signal
@@ -23,6 +22,7 @@ from gateway.app import Daemon
 from gateway.clock import Clock, SystemClock
 from gateway.driver import ConnectedDevice, ConnectedPoint, Connection, DriverSpec, Sink
 from gateway.errors import DeviceRefused
+from gateway.interpreter import settle
 from gateway.model import Durability, Level, Origin, Signal
 from gateway.site import load_site
 from simulators.steer import stdin_lines
@@ -139,8 +139,7 @@ async def _start_at_a_line(start: asyncio.Event) -> None:
 
 def _tell_ready() -> None:
     """As `campus-gateway run` does it."""
-    gc.collect()
-    gc.freeze()
+    settle()
     _say("ready")
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -14,6 +13,7 @@ from gateway.cli.words import say
 from gateway.clock import SystemClock
 from gateway.driver import DriverSpec
 from gateway.errors import SiteFileError
+from gateway.interpreter import settle
 from gateway.services import Started
 
 logger = logging.getLogger(__name__)
@@ -50,13 +50,8 @@ async def _until_signalled(daemon: Daemon) -> None:
 
 
 def _tell(started: Started) -> None:
-    """One line on stdout for whoever started us, with the real port where the site file said 0.
-
-    What has been loaded by now stays for good: a full garbage collection that looks at it all again would hold up an
-    alarm for 50 ms.
-    """
-    gc.collect()
-    gc.freeze()
+    """One line on stdout for whoever started us, with the real port where the site file said 0."""
+    settle()
     host, port = started.console
     sys.stdout.write(f"console http://{host}:{port}\n")
     sys.stdout.flush()

@@ -17,6 +17,7 @@ from gateway.site import BrokerSettings
 from gateway.uplink.loopsocket import LoopSocket
 from gateway.uplink.messages import SUCCESS, Ack, Inbound, LinkDown, LinkRefused, Message
 from gateway.uplink.properties import PublishProperties, connect_properties, subscribe_options
+from gateway.uplink.quickclient import QuickClient
 
 #: A TCP connection may take so long for each address of the host, and each answer of the broker.
 OPEN_LIMIT_S = 10.0
@@ -150,7 +151,7 @@ class Bridge:
     # ---- making the connection
 
     def _make_client(self, client_id: str, password: str, will: Message) -> paho.Client:
-        client = paho.Client(
+        client = QuickClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=None if self._is_v5 else False,
