@@ -13,7 +13,7 @@ from simulators.port import RECEIVE_BUFFER_BYTES, ReservedPort
 
 logger = logging.getLogger(__name__)
 
-#: What is under way in one direction of one connection is at most 256 KiB (and what the kernel holds).
+#: At most 256 KiB are under way in one direction of one connection (and what the kernel holds).
 CHUNK_BYTES = 8 * 1024
 QUEUE_CHUNKS = 32
 CONNECT_SECONDS = 5.0
@@ -30,10 +30,8 @@ class Shape:
     latency: float = 0.0
     #: The rate of each connection, or None for as fast as it goes.
     bytes_per_second: float | None = None
-    #: Every byte is replaced by a random one.
-    garbage: bool = False
-    #: Bytes handed on so far, all connections together.
-    passed_bytes: int = 0
+    garbage: bool = False  # every byte is replaced by a random one
+    passed_bytes: int = 0  # handed on so far, all connections together
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hold(self) -> None:
@@ -174,7 +172,7 @@ class FaultProxy:
             task.add_done_callback(self._open.discard)
 
     def allowance(self, wanted: int) -> tuple[int, bool]:
-        """How many of so many bytes may pass, and whether the connection is to be reset after them."""
+        """How many of so many bytes may pass; whether the connection is reset after them."""
         if self._reset_after is None:
             return wanted, False
         if wanted < self._reset_after:

@@ -1,15 +1,22 @@
 """What a journal is given that it does not have by itself: from the side copy, or from the mirror in memory mode."""
 
+import contextlib
+import logging
 import sqlite3
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
 from gateway.clock import to_ms
 from gateway.model import Alarm
 from gateway.policy import holds
 from gateway.policy.holds import HoldRules
+from gateway.store import side
+from gateway.store.database import connect
 from gateway.store.mirror import Mirror, open_alarms_of
 from gateway.store.rows import put_alarm
+
+logger = logging.getLogger(__name__)
 
 
 def write_basis(db: sqlite3.Connection, known: Mirror, *, now_ms: int, rules: HoldRules) -> None:
@@ -62,6 +69,35 @@ def take_over(db: sqlite3.Connection, lost: Mirror, *, now_ms: int, rules: HoldR
         [(point, kind.value, level.value, now_ms) for (point, kind), level in lost.levels.items()],
     )
     db.execute("commit")
+
+
+def recall(mirror: Mirror, path: Path, side_path: Path) -> int:
+    """At a start without a writable disk: what the journal says if it can be read, else the side copy.
+
+    Returns the number of this start, 0 where only the journal knows it.
+    """
+    before = side.read(side_path)
+    try:
+        with contextlib.closing(connect(path, readonly=True)) as db:
+            mirror.load(db)
+            boot = int(db.execute("select boot from journal").fetchone()[0]) + 1
+            is_later = before is not None and before.in_memory and not knows_streams(db, before)
+    except (sqlite3.Error, OSError, TypeError) as error:
+        logger.warning("the journal can't be read either: %s", error)
+        if before is not None:
+            mirror.open_alarms, mirror.levels = before.open_alarms, before.levels
+            mirror.accounts, mirror.heads = before.accounts, before.heads
+        return 0
+    if before is not None and is_later:
+        causes = {(alarm.source.subject, alarm.source.kind) for alarm in before.open_alarms.values()}
+        mirror.open_alarms = before.open_alarms | {
+            key: alarm
+            for key, alarm in mirror.open_alarms.items()
+            if (alarm.source.subject, alarm.source.kind) not in causes
+        }
+        mirror.levels |= before.levels
+        mirror.heads |= before.heads
+    return boot
 
 
 def _continued(known: Alarm | None, alarm: Alarm) -> Alarm:

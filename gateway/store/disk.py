@@ -3,6 +3,7 @@
 Everything here runs in the journal writer's thread.
 """
 
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -11,10 +12,10 @@ from pathlib import Path
 from gateway.clock import Clock, to_ms
 from gateway.errors import JournalUnwritable
 from gateway.model import Durability
-from gateway.policy.holds import HoldRules, expiry
+from gateway.policy.holds import HoldRules
 from gateway.store import side
 from gateway.store.ballast import Ballast
-from gateway.store.basis import knows_streams, take_over, write_basis
+from gateway.store.basis import knows_streams, recall, take_over, write_basis
 from gateway.store.database import (
     Moved,
     check_pages,
@@ -25,9 +26,8 @@ from gateway.store.database import (
     is_full,
     prepare_journal,
 )
-from gateway.store.merge import merge_into_disk, seed_from_disk
+from gateway.store.merge import merge_into_disk, seed
 from gateway.store.mirror import Mirror
-from gateway.store.rows import ALARM_COLUMNS, alarm_of
 from gateway.store.salvage import finish, salvage, unfinished
 
 logger = logging.getLogger(__name__)
@@ -94,8 +94,8 @@ class JournalDisk:
         except (sqlite3.Error, OSError) as error:
             if db is not None:
                 db.close()
-            self._seed_mirror()
-            return self._to_memory(str(error))
+            self.boot = recall(self._mirror, self.path, self._side_path)
+            return self._to_memory(str(error), self._readonly)
         lost = self._mirror.heads if self.origin else {}
         self._mirror.load(db)
         self._mirror.heads |= lost  # the stream that a new one follows
@@ -200,6 +200,10 @@ class JournalDisk:
         """A connection to run the failed batch on again: the disk once or twice more, then memory."""
         if db is not None and is_busy(error) and attempt < BUSY_TRIES:
             return db
+        if db is not None and isinstance(
+            error, Moved
+        ):  # its path shows another file, or none: it alone has the rows
+            return self._to_memory(str(error), lambda: db)
         if db is not None:
             db.close()
         if self.durability is Durability.MEMORY:
@@ -208,24 +212,25 @@ class JournalDisk:
         if freed:
             self.reason = "the journal's disk is full: the reserve was given up"
             self._on_change()
-        if (attempt == 0 or freed) and not isinstance(error, Moved) and not is_damage(error):
+        if (attempt == 0 or freed) and not is_damage(error):
             try:
                 return self._open_file(check=False)
             except (sqlite3.Error, OSError) as again:
-                return self._to_memory(str(again))
-        return self._to_memory(str(error))
+                return self._to_memory(str(again), self._readonly)
+        return self._to_memory(str(error), self._readonly)
 
     def on_hang(self) -> sqlite3.Connection:
         """The disk does not answer: memory, without asking it for anything."""
         if self.durability is Durability.MEMORY:
             raise JournalUnwritable("even memory does not answer")
-        return self._to_memory("the disk does not answer", readable=False)
+        return self._to_memory("the disk does not answer", None)
 
-    def _to_memory(self, reason: str, *, readable: bool = True) -> sqlite3.Connection:
+    def _to_memory(self, reason: str, disk: Callable[[], sqlite3.Connection] | None) -> sqlite3.Connection:
+        """`disk` opens what can still be read of it; None: it is not to be asked."""
         logger.error("the journal's disk fails (%s): going on in memory", reason)
         memory = connect_memory()
-        if readable:
-            self._seed(memory)
+        if disk is not None:
+            self._seed(memory, disk)
         self._forget_superseded(memory)
         self._basis(memory, self._mirror)
         self.durability = Durability.MEMORY
@@ -243,60 +248,32 @@ class JournalDisk:
                 (alarm.source.subject, alarm.source.kind.value, alarm.id),
             )
 
-    def _seed(self, memory: sqlite3.Connection) -> None:
+    def _readonly(self) -> sqlite3.Connection:
+        return connect(self.path, readonly=True)
+
+    def _seed(self, memory: sqlite3.Connection, disk: Callable[[], sqlite3.Connection]) -> None:
         try:
-            taken = seed_from_disk(memory, self.path, list(self._mirror.heads), SEED_LIMIT)
+            with contextlib.closing(disk()) as source:
+                taken = seed(memory, source, list(self._mirror.heads), SEED_LIMIT)
             logger.warning("%d waiting deliveries were taken over from the disk", taken)
         except sqlite3.Error as error:
             logger.warning("what waited on the disk stays there until it returns: %s", error)
-
-    def _seed_mirror(self) -> None:
-        """At a start without a writable disk: what the journal says if it can be read, else the side copy."""
-        try:
-            db = connect(self.path, readonly=True)
-            try:
-                self._mirror.load(db)
-                self.boot = int(db.execute("select boot from journal").fetchone()[0]) + 1
-                before = side.read(self._side_path)
-                if before is not None and before.in_memory and not knows_streams(db, before):
-                    causes = {
-                        (alarm.source.subject, alarm.source.kind) for alarm in before.open_alarms.values()
-                    }
-                    self._mirror.open_alarms = before.open_alarms | {
-                        key: alarm
-                        for key, alarm in self._mirror.open_alarms.items()
-                        if (alarm.source.subject, alarm.source.kind) not in causes
-                    }
-                    self._mirror.levels |= before.levels
-                    self._mirror.heads |= before.heads
-            finally:
-                db.close()
-        except (sqlite3.Error, OSError, TypeError) as error:
-            logger.warning("the journal can't be read either: %s", error)
-            before = side.read(self._side_path)
-            if before is not None:
-                self._mirror.open_alarms = before.open_alarms
-                self._mirror.levels = before.levels
-                self._mirror.accounts = before.accounts
-                self._mirror.heads = before.heads
 
     # ---- the way back
 
     def probe(self) -> bool:
         """Whether the disk takes a write again. Salvages what it finds damaged. In a thread of its own: it may hang."""
+        db = None
         try:
             db = self._open_or_salvage()
-        except (sqlite3.Error, OSError) as error:
-            logger.debug("the journal's disk still fails: %s", error)
-            return False
-        try:
             db.execute("update journal set heartbeat_ms = ?", (to_ms(self._clock.now()),))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             logger.debug("the journal's disk still fails: %s", error)
             return False
         finally:
             # Left open, a connection of a read-only disk would keep SQLite read-only when the disk is not any more.
-            db.close()
+            if db is not None:
+                db.close()
         return True
 
     def try_return(self, memory: sqlite3.Connection) -> sqlite3.Connection | None:
@@ -304,9 +281,7 @@ class JournalDisk:
         db = None
         try:
             db = self._open_file(check=False)
-            merge_into_disk(
-                memory, self.path, now_ms=to_ms(self._clock.now()), hold_ends=self._hold_ends(memory)
-            )
+            merge_into_disk(memory, self.path, now_ms=to_ms(self._clock.now()), rules=self._rules)
         except (sqlite3.Error, OSError) as error:
             if db is not None:
                 db.close()
@@ -321,11 +296,3 @@ class JournalDisk:
         self._on_change()
         logger.warning("the journal is on its disk again")
         return db
-
-    def _hold_ends(self, memory: sqlite3.Connection) -> list[tuple[str, int]]:
-        closed = [
-            alarm_of(row)
-            for row in memory.execute(f"select {ALARM_COLUMNS} from alarm where closed_ms is not null")  # noqa: S608 - our own column list
-        ]
-        ends = [(alarm.id, expiry(alarm, self._rules)) for alarm in closed]
-        return [(alarm_id, to_ms(end)) for alarm_id, end in ends if end is not None]

@@ -1,12 +1,10 @@
 """The alarm path of the journal: signals, presence, the gateway's own alarms, and people's acts upon alarms."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.clock import to_ms
-from gateway.errors import ActRefused, JournalUnwritable
+from gateway.errors import ActRefused
 from gateway.model import (
     GATEWAY,
     Alarm,
@@ -25,41 +23,18 @@ from gateway.policy.alarms import Step
 from gateway.policy.severity import URGENT
 from gateway.store.core import JournalCore
 from gateway.store.transaction import Transaction
+from gateway.store.unconfirmed import Unconfirmed
 from gateway.wire import JsonObject
 
 #: How long a drill may last at most.
 DRILL_LIMIT = timedelta(hours=4)
-
-#: In memory mode a device's message waits so long for a destination's confirmation; then it is not acknowledged.
-CONFIRMATION_LIMIT_S = 60.0
-
-#: Without a destination in reach, memory mode acknowledges a message at this repetition (I1).
-ACKNOWLEDGED_AT_REPETITION = 2
-
-
-#: A destination that is connected and has confirmed nothing for so long is not in reach.
-SILENT_DESTINATION_S = 10.0
-
-#: Messages of memory mode that are watched for their confirmation.
-UNCONFIRMED_LIMIT = 1000
-
-
-@dataclass(slots=True)
-class _Unconfirmed:
-    """A device's message of memory mode, until a destination has it or the device has repeated it often enough."""
-
-    events: set[str]
-    done: "asyncio.Future[None]"
-    since: float
-    repetitions: int = 0
 
 
 class Intake(JournalCore):
     """Everything here is one transaction each (I2)."""
 
     def _begin_intake(self) -> None:
-        self._reached: set[str] = set()
-        self._unconfirmed: dict[tuple[str, bytes], _Unconfirmed] = {}
+        self._unconfirmed = Unconfirmed(self._clock)
         self._drill_ends: dict[int, float] = {}
 
     # ---- signals
@@ -79,53 +54,12 @@ class Intake(JournalCore):
         durability = self._disk.durability
         if durability is Durability.MEMORY and signal.message is not None:
             key = (signal.account or signal.device, signal.message)
-            await self._confirmed_in_memory_mode(key, event_ids, repeated=repeated)
+            await self._unconfirmed.wait(key, event_ids, repeated=repeated)
         return durability
-
-    async def _confirmed_in_memory_mode(
-        self, key: tuple[str, bytes], event_ids: Sequence[str], *, repeated: bool
-    ) -> None:
-        if not repeated and not event_ids:
-            return  # nothing came of it that a destination could confirm
-        if not repeated:
-            if len(self._unconfirmed) >= UNCONFIRMED_LIMIT:
-                self._unconfirmed.pop(next(iter(self._unconfirmed)))
-            self._unconfirmed[key] = _Unconfirmed(
-                set(event_ids), self._loop.create_future(), self._clock.monotonic()
-            )
-        waits = self._unconfirmed.get(key)
-        if waits is None:
-            return  # a destination has confirmed it meanwhile
-        waits.repetitions += repeated
-        nobody = not self._reached or self._clock.monotonic() - waits.since >= SILENT_DESTINATION_S
-        if nobody and waits.repetitions >= ACKNOWLEDGED_AT_REPETITION and not waits.done.done():
-            waits.done.set_result(None)
-        try:
-            async with asyncio.timeout(CONFIRMATION_LIMIT_S):
-                await asyncio.shield(waits.done)
-        except TimeoutError as error:
-            raise JournalUnwritable(
-                "kept in memory only, and no destination has confirmed it: not acknowledged to the device"
-            ) from error
 
     def reach(self, destination: str, *, connected: bool) -> None:
         """An uplink tells whether its destination is in reach (memory mode depends on it, I1)."""
-        (self._reached.add if connected else self._reached.discard)(destination)
-
-    def _tell_confirmed(self, event_ids: Sequence[str]) -> None:
-        confirmed = set(event_ids)
-        for key, waits in list(self._unconfirmed.items()):
-            if waits.events & confirmed:
-                del self._unconfirmed[key]
-                if not waits.done.done():
-                    waits.done.set_result(None)
-
-    def _settle_unconfirmed(self) -> None:
-        """The disk has returned and has them all: every message may be acknowledged."""
-        unconfirmed, self._unconfirmed = self._unconfirmed, {}
-        for waits in unconfirmed.values():
-            if not waits.done.done():
-                waits.done.set_result(None)
+        self._unconfirmed.reach(destination, connected=connected)
 
     def _in_drill(self, tx: Transaction, signal: Signal, source: Source) -> bool:
         """Whether a drill is on for this signal. Duress is never one: nobody may be able to talk it away.

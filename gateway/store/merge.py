@@ -1,10 +1,13 @@
-"""The end of memory mode: what was kept in memory goes into the journal on disk, in one transaction."""
+"""The two ends of memory mode: what memory takes over from the disk, and what the disk gets back, each in one transaction."""
 
 import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.clock import to_ms
+from gateway.policy.holds import HoldRules, expiry
+from gateway.store.rows import ALARM_COLUMNS, alarm_of
 from gateway.store.transaction import REPETITIONS_KEPT
 
 _KEEP_NEWER = {
@@ -21,54 +24,62 @@ _APPEND = {
 }
 
 
-def seed_from_disk(memory: sqlite3.Connection, path: Path, destinations: Sequence[str], limit: int) -> int:
+#: The waiting rows that memory mode takes over, and their events: destinations, limit.
+_WAITING = (
+    "where confirmed_ms is null and stream_id in (select id from stream where destination in"
+    " (select value from json_each(?))) order by lane, sequence desc limit ?"
+)
+_OF_WAITING = f"where id in (select event from delivery {_WAITING})"  # noqa: S608 - our own words
+
+
+def seed(
+    memory: sqlite3.Connection, source: sqlite3.Connection, destinations: Sequence[str], limit: int
+) -> int:
     """Copy what a dying disk can still show and memory mode needs: streams and the events that still wait.
 
     The newest `limit` waiting rows of these destinations, critical and high alarms before others; the rest waits on
     the disk. Alarms, levels and presence as the disk has them: a COMMIT that failed may have taken place.
     Returns how many rows. Raises sqlite3.Error where the disk can't be read either.
     """
-    memory.execute("attach ? as disk", (f"file:{path}?mode=ro",))
+    wanted = (json.dumps(destinations), limit)
     try:
         memory.execute("begin")
-        memory.execute("insert into main.stream select * from disk.stream")
-        memory.execute("insert into main.journal select * from disk.journal")
-        memory.execute(
-            "create temp table chosen as select stream_id, sequence, event, lane from disk.delivery"
-            " where confirmed_ms is null and stream_id in (select id from disk.stream where destination in"
-            " (select value from json_each(?))) order by lane, sequence desc limit ?",
-            (json.dumps(destinations), limit),
-        )
-        memory.execute(
-            "insert into main.event select * from disk.event where id in (select event from chosen)"
-        )
-        copied = memory.execute(
-            "insert into main.delivery (stream_id, sequence, event, lane)"
-            " select stream_id, sequence, event, lane from chosen"
-        ).rowcount
-        memory.execute("insert into main.message select * from disk.message")
-        for table in ("drill", "point_level", "presence", "account"):
-            memory.execute(f"insert into main.{table} select * from disk.{table}")  # noqa: S608 - our own names
-        memory.execute("insert into main.alarm select * from disk.alarm where closed_ms is null")
-        memory.execute("drop table chosen")
+        source.execute("begin")
+        for table in ("stream", "journal", "message", "drill", "point_level", "presence", "account"):
+            _copy(source, memory, table)
+        _copy(source, memory, "event", _OF_WAITING, wanted)
+        copied = _copy(source, memory, "delivery", _WAITING, wanted)
+        _copy(source, memory, "alarm", "where closed_ms is null")
         memory.execute("commit")
     except sqlite3.Error:
         if memory.in_transaction:
             memory.execute("rollback")
         raise
     finally:
-        memory.execute("detach disk")
+        if source.in_transaction:
+            source.execute("rollback")
     return copied
 
 
-def merge_into_disk(
-    memory: sqlite3.Connection, path: Path, *, now_ms: int, hold_ends: Sequence[tuple[str, int]]
-) -> None:
+def _copy(
+    source: sqlite3.Connection,
+    memory: sqlite3.Connection,
+    table: str,
+    condition: str = "",
+    values: tuple[str | int, ...] = (),
+) -> int:
+    rows = source.execute(f"select * from {table} {condition}", values)  # noqa: S608 - our own names
+    places = ",".join("?" * len(rows.description))
+    return memory.executemany(f"insert into {table} values ({places})", rows).rowcount  # noqa: S608 - the same
+
+
+def merge_into_disk(memory: sqlite3.Connection, path: Path, *, now_ms: int, rules: HoldRules) -> None:
     """Write everything that memory mode recorded into the journal at `path`.
 
-    `hold_ends` are (alarm, expires_ms) of alarms closed meanwhile: their older holds are on the disk alone.
-    Raises sqlite3.Error: nothing changed then.
+    Alarms closed meanwhile end their older holds too, which are on the disk alone. Raises sqlite3.Error: nothing
+    changed then.
     """
+    hold_ends = _hold_ends(memory, rules)
     memory.execute("attach ? as disk", (f"file:{path}?mode=rw",))
     try:
         memory.execute("pragma disk.synchronous = full")
@@ -146,6 +157,11 @@ def _merge_events(memory: sqlite3.Connection) -> None:
         " where true on conflict (stream_id, sequence) do update"
         " set confirmed_ms = coalesce(disk.delivery.confirmed_ms, excluded.confirmed_ms)"
     )
+    # An older copy in the journal's place does not know how far its stream had got.
+    memory.execute(
+        "update disk.stream set last_sequence = max(last_sequence, coalesce((select max(sequence) from disk.delivery d"
+        " where d.stream_id = disk.stream.id), 0))"
+    )
 
 
 def _merge_alarms(memory: sqlite3.Connection, now_ms: int, hold_ends: Sequence[tuple[str, int]]) -> None:
@@ -171,3 +187,12 @@ def _merge_alarms(memory: sqlite3.Connection, now_ms: int, hold_ends: Sequence[t
         "insert into disk.hold (camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms)"
         " select camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms from main.hold"
     )
+
+
+def _hold_ends(memory: sqlite3.Connection, rules: HoldRules) -> list[tuple[str, int]]:
+    closed = [
+        alarm_of(row)
+        for row in memory.execute(f"select {ALARM_COLUMNS} from alarm where closed_ms is not null")  # noqa: S608 - our own column list
+    ]
+    ends = [(alarm.id, expiry(alarm, rules)) for alarm in closed]
+    return [(alarm_id, to_ms(end)) for alarm_id, end in ends if end is not None]

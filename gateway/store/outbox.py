@@ -70,7 +70,7 @@ class Outbox(Intake):
             return done, waited_for
 
         done, waited_for = await self._write(work)
-        self._tell_confirmed(waited_for)
+        self._unconfirmed.confirmed(waited_for)
         return done
 
     async def reopen(self, destination: str, stream: str, ranges: Sequence[tuple[int, int]]) -> int:

@@ -77,7 +77,7 @@ class Upkeep(People):
     async def _go_back(self) -> None:
         await self._close_reader()
         if await self._writer.exchange(self._disk.try_return):
-            self._settle_unconfirmed()
+            self._unconfirmed.settle()
             self._feed.tell(Change(resync=True))
 
     async def _forget_confirmed(self) -> None:

@@ -1,19 +1,18 @@
 """The single writer of a database: group commit, a savepoint for each write, and nobody told before COMMIT."""
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import sqlite3
 import uuid
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.errors import JournalUnwritable
 from gateway.store.database import is_disk_failure
+from gateway.store.hand import Hand
 
 logger = logging.getLogger(__name__)
 
@@ -52,34 +51,6 @@ class _Write(Generic[T]):
     work: Callable[[sqlite3.Connection], T]
     done: "asyncio.Future[T]"
     committed: Callable[[T], None] | None
-
-
-class _Hand:
-    """The thread that writes, and its connection. One that hangs in a dying disk is left behind for another."""
-
-    def __init__(self, name: str) -> None:
-        self.db: sqlite3.Connection | None = None
-        self.left_behind = False
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-
-    def do(self, function: Callable[[], T]) -> "asyncio.Future[T]":
-        """Run it after what it does already."""
-        return asyncio.get_running_loop().run_in_executor(self._executor, function)
-
-    def leave_behind(self) -> None:
-        """Expect nothing of it any more; it lets go of its file when, and if, the disk lets go of it."""
-        self.left_behind = True
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def close(self) -> None:
-        """In its own thread: let go of the file."""
-        if self.db is not None:
-            self.db.close()
-            self.db = None
-
-    def end(self) -> None:
-        """Let go of the thread."""
-        self._executor.shutdown(wait=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +93,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._on_hang = on_hang
-        self._hand = _Hand(name)
+        self._hand = Hand(name)
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._closed = False
@@ -234,7 +205,7 @@ class Writer:
         logger.error("%s: the disk has not answered for %g s", self._name, HANG_LIMIT_S)
         written.add_done_callback(lambda late: late.cancelled() or late.exception())
         hand.leave_behind()
-        self._hand = fresh = _Hand(self._name)
+        self._hand = fresh = Hand(self._name)
         fresh.db = await fresh.do(self._on_hang)
         return await fresh.do(lambda: self._commit(fresh, batch))
 
@@ -254,7 +225,7 @@ class Writer:
 
     # Everything below runs in the writer's thread.
 
-    def _commit(self, hand: _Hand, batch: list[_Write[Any]]) -> list[_Outcome]:
+    def _commit(self, hand: Hand, batch: list[_Write[Any]]) -> list[_Outcome]:
         """The outcomes of a batch, once it is committed or given up."""
         token = f"{self._token}-{next(self._batches)}"
         for attempt in range(_ATTEMPTS):
@@ -265,7 +236,7 @@ class Writer:
                 outcomes = self._transaction(hand, hand.db, batch, token)
                 hand.db.execute("commit")
             except sqlite3.Error as error:
-                _rollback(hand.db)
+                hand.roll_back()
                 if hand.left_behind:
                     hand.close()
                     return []
@@ -277,7 +248,7 @@ class Writer:
                     if outcomes is not None and self._was_committed(hand.db, token):
                         return outcomes
                 except (JournalUnwritable, sqlite3.Error) as last:
-                    hand.db = None if _is_closed(hand.db) else hand.db
+                    hand.forget_closed()
                     return [_Outcome(error=JournalUnwritable(f"{self._name}: {last}"))] * len(batch)
             else:
                 if hand.left_behind:
@@ -286,7 +257,7 @@ class Writer:
         return [_Outcome(error=JournalUnwritable(f"{self._name}: the disk did not take it"))] * len(batch)
 
     def _transaction(
-        self, hand: _Hand, db: sqlite3.Connection, batch: list[_Write[Any]], token: str
+        self, hand: Hand, db: sqlite3.Connection, batch: list[_Write[Any]], token: str
     ) -> list[_Outcome]:
         db.execute("begin immediate")
         outcomes = []
@@ -317,16 +288,3 @@ class Writer:
         if attempt > 0:
             raise JournalUnwritable(str(error)) from error
         return self._open()
-
-
-def _rollback(db: sqlite3.Connection | None) -> None:
-    if db is not None and db.in_transaction:
-        with contextlib.suppress(sqlite3.Error):  # the connection is replaced or proves itself next time
-            db.execute("rollback")
-
-
-def _is_closed(db: sqlite3.Connection | None) -> bool:
-    try:
-        return db is None or db.total_changes < 0
-    except sqlite3.ProgrammingError:
-        return True

@@ -1,6 +1,7 @@
 """The journal over a failing disk: EIO, a file taken away, damage; memory mode and the way back."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -15,6 +16,7 @@ from gateway.errors import JournalUnwritable
 from gateway.model import Alarm, Durability, EventType, Kind, Level, Origin, Signal, Verdict
 from gateway.site import Site
 from gateway.store import Account, Journal
+from gateway.store.check import check_journal
 from tests.clocks import ManualClock
 from tests.sites import school
 from tests.wait import until
@@ -130,7 +132,9 @@ async def test_a_disk_that_is_gone_means_memory_mode_and_everything_is_merged_on
     await journal.close_alarm(panic, "zhang", Verdict.FALSE)
     assert journal.account("zhang") == GUARD
     await until(lambda: tells_of_disk(journal))
-    assert {event["data"]["durable"] for event in await payloads(journal)} == {False}  # type: ignore[index]
+    waiting = await payloads(journal)
+    assert {event["data"]["durable"] for event in waiting if event["stream"] == new.stream} == {False}  # type: ignore[index]
+    assert [event["sequence"] for event in waiting if event["stream"] == old.stream] == ["1", "2"]
     with pytest.raises(JournalUnwritable, match="delete nothing"):
         await journal.live_holds()
 
@@ -252,7 +256,7 @@ async def test_i1_in_memory_mode_without_a_destination_the_second_repetition_is_
     first = asyncio.create_task(journal.report(message))
     await until(lambda: len(of_points(journal)) == 1)
     second = asyncio.create_task(journal.report(message))
-    await until(lambda: any(waits.repetitions == 1 for waits in journal._unconfirmed.values()))
+    await until(lambda: journal._unconfirmed.repetitions() == [1])
     assert not first.done()
     assert not second.done()
 
@@ -275,3 +279,65 @@ async def test_memory_mode_sends_what_still_waited_on_a_readable_disk(tmp_path: 
     await until(lambda: journal.status.durability is Durability.DISK)
     assert {row.stream for row in await journal.waiting("bureau", 1)} == {journal.head("bureau").stream}
     assert (await journal.waiting("bureau", 3))[0].type is EventType.STREAM_STARTED
+
+
+async def test_a_journal_deleted_under_the_daemon_loses_nothing_that_waited(
+    tmp_path: Path, opened: Opener
+) -> None:
+    """Somebody removes the file: what waited goes out from memory with its numbers, a fresh journal takes it all over."""
+    site = school(tmp_path, state=tmp_path / "state")
+    journal = await opened(site, SystemClock())
+    await journal.report(PRESS)
+    old = journal.head("bureau")
+    for file in journal.path.parent.glob("journal.db*"):
+        file.unlink()
+
+    await journal.report(SMOKE)
+    await until(lambda: journal.status.durability is Durability.DISK)
+
+    waiting = await payloads(journal)
+    assert [(event["stream"], event["sequence"]) for event in waiting][:2] == [
+        (old.stream, "1"),
+        (old.stream, "2"),
+    ]
+    numbers = [(event["stream"], event["sequence"]) for event in waiting]
+    assert len(numbers) == len(set(numbers))
+    assert {alarm.source.subject for alarm in of_points(journal).values()} == {"gate-button", "hall-smoke"}
+    await journal.close()
+
+    again = await opened(site, SystemClock())
+    assert {event["id"] for event in waiting} <= {event["id"] for event in await payloads(again)}
+    assert {alarm.source.subject for alarm in of_points(again).values()} == {"gate-button", "hall-smoke"}
+    await again.report(PRESS)
+    numbers = [(event["stream"], event["sequence"]) for event in await payloads(again)]
+    assert len(numbers) == len(set(numbers))
+    assert check_journal(again.path) == []
+
+
+async def test_an_older_copy_put_in_the_journals_place_loses_nothing_that_waited(
+    tmp_path: Path, opened: Opener
+) -> None:
+    """Somebody plays a backup in under the daemon: what waited is sent, no number is used twice, fsck is content."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    await journal.report(PRESS)
+    backup = tmp_path / "backup.db"
+    with (
+        contextlib.closing(sqlite3.connect(journal.path)) as now,
+        contextlib.closing(sqlite3.connect(backup)) as then,
+    ):
+        now.backup(then)
+    await journal.report(SMOKE)
+    before = [event["id"] for event in await payloads(journal)]
+    for file in journal.path.parent.glob("journal.db-*"):
+        file.unlink()
+    backup.rename(journal.path)
+
+    await journal.report(PRESS)
+    await until(lambda: journal.status.durability is Durability.DISK)
+
+    waiting = await payloads(journal)
+    assert [event["id"] for event in waiting][: len(before)] == before
+    numbers = [(event["stream"], event["sequence"]) for event in waiting]
+    assert len(numbers) == len(set(numbers))
+    await journal.close()
+    assert check_journal(journal.path) == []

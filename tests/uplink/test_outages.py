@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,20 @@ async def proxy_to(port: int) -> AsyncIterator[FaultProxy]:
         await proxy.stop()
 
 
+@asynccontextmanager
+async def line(
+    tmp_path: Path, *, extra: Sequence[str] = (), uplink: str = "", broker: str = ""
+) -> AsyncIterator[tuple[County, FaultProxy, World]]:
+    """A county at a broker, and a gateway that comes to it through a fault proxy."""
+    async with (
+        mosquitto(tmp_path, extra=extra) as server,
+        county_at(server.port) as county,
+        proxy_to(server.port) as proxy,
+        world(tmp_path / "gateway", proxy.port, uplink=uplink, broker=broker) as gateway,
+    ):
+        yield county, proxy, gateway
+
+
 async def _all_is_there(county: County, gateway: World) -> None:
     await gateway.delivered(40)
     report = await county.wait_for(lambda r: r.events == gateway.last, 20)
@@ -53,12 +67,7 @@ async def _reconnect(gateway: World) -> None:
 
 async def test_a_cut_line_loses_nothing(tmp_path: Path) -> None:
     """I4: cut in the midst of traffic, three times, with more events while it is down."""
-    async with (
-        mosquitto(tmp_path, extra=UNLIMITED) as broker,
-        county_at(broker.port) as county,
-        proxy_to(broker.port) as proxy,
-        world(tmp_path / "gateway", proxy.port) as gateway,
-    ):
+    async with line(tmp_path, extra=UNLIMITED) as (county, proxy, gateway):
         for _ in range(3):
             await gateway.connected()
             pressing = asyncio.create_task(gateway.presses(60))
@@ -75,12 +84,7 @@ async def test_a_cut_line_loses_nothing(tmp_path: Path) -> None:
 
 async def test_a_line_that_breaks_anywhere_loses_nothing(tmp_path: Path) -> None:
     """Reset after any number of bytes, also in the middle of a packet."""
-    async with (
-        mosquitto(tmp_path, extra=UNLIMITED) as broker,
-        county_at(broker.port) as county,
-        proxy_to(broker.port) as proxy,
-        world(tmp_path / "gateway", proxy.port) as gateway,
-    ):
+    async with line(tmp_path, extra=UNLIMITED) as (county, proxy, gateway):
         for count in (1, 50, 333, 1500, 7001, 20011):
             await _reconnect(gateway)
             await proxy.reset_after(count)
@@ -92,12 +96,7 @@ async def test_a_line_that_breaks_anywhere_loses_nothing(tmp_path: Path) -> None
 
 async def test_a_restart_with_all_stored_at_the_county_ends_with_nothing_waiting(tmp_path: Path) -> None:
     """No receipt came through before the end: what the county has already is sent again, and confirmed."""
-    async with (
-        mosquitto(tmp_path) as broker,
-        county_at(broker.port) as county,
-        proxy_to(broker.port) as proxy,
-        world(tmp_path / "gateway", proxy.port) as gateway,
-    ):
+    async with line(tmp_path) as (county, proxy, gateway):
         await gateway.connected()
         await gateway.delivered()
         before = gateway.last
@@ -118,12 +117,7 @@ async def test_a_restart_with_all_stored_at_the_county_ends_with_nothing_waiting
 
 async def test_a_mute_broker_is_dropped_and_tried_anew(tmp_path: Path) -> None:
     """Half-open: no PUBACK for `ack_timeout_s` while something is in flight ends the connection; nothing is lost."""
-    async with (
-        mosquitto(tmp_path) as broker,
-        county_at(broker.port) as county,
-        proxy_to(broker.port) as proxy,
-        world(tmp_path / "gateway", proxy.port, broker="ack_timeout_s = 20") as gateway,
-    ):
+    async with line(tmp_path, broker="ack_timeout_s = 20") as (county, proxy, gateway):
         await gateway.connected()
         await gateway.presses(5)
         await gateway.delivered()
@@ -211,12 +205,7 @@ async def test_a_broker_that_hangs_is_survived(tmp_path: Path) -> None:
 
 async def test_garbage_from_the_broker_loses_nothing(tmp_path: Path) -> None:
     """Random bytes instead of answers: the connection ends, by them or by silence, and all arrives afterwards."""
-    async with (
-        mosquitto(tmp_path, extra=UNLIMITED) as broker,
-        county_at(broker.port) as county,
-        proxy_to(broker.port) as proxy,
-        world(tmp_path / "gateway", proxy.port) as gateway,
-    ):
+    async with line(tmp_path, extra=UNLIMITED) as (county, proxy, gateway):
         await gateway.connected()
         await until(lambda: not flights(gateway))
         await proxy.misbehave(Fault.GARBAGE)
@@ -235,12 +224,7 @@ async def test_garbage_from_the_broker_loses_nothing(tmp_path: Path) -> None:
 
 async def test_a_thin_line_carries_alarms_first_and_loses_nothing(tmp_path: Path) -> None:
     """20 kB/s: the window shrinks, a press does not wait for the backlog."""
-    async with (
-        mosquitto(tmp_path) as broker,
-        county_at(broker.port) as county,
-        proxy_to(broker.port) as proxy,
-        world(tmp_path / "gateway", proxy.port, uplink="receipt_timeout_s = 600") as gateway,
-    ):
+    async with line(tmp_path, uplink="receipt_timeout_s = 600") as (county, proxy, gateway):
         await gateway.connected()
         await gateway.delivered()
         proxy.up.bytes_per_second = 20_000
@@ -286,12 +270,7 @@ async def test_attempts_back_off_and_an_alarm_shortens_the_wait(tmp_path: Path) 
 
 async def test_many_lost_connections_keep_the_outbox(tmp_path: Path) -> None:
     """Reconnecting again and again (peers lose their store at it): rows stay, nothing piles up, all arrives."""
-    async with (
-        mosquitto(tmp_path, extra=UNLIMITED) as broker,
-        county_at(broker.port) as county,
-        proxy_to(broker.port) as proxy,
-        world(tmp_path / "gateway", proxy.port) as gateway,
-    ):
+    async with line(tmp_path, extra=UNLIMITED) as (county, proxy, gateway):
         await gateway.presses(20)
         for _ in range(40):
             await _reconnect(gateway)

@@ -1,0 +1,51 @@
+"""The thread that writes a database, with its connection: one that hangs in a dying disk can be left behind."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Hand:
+    """One thread, one connection. `left_behind`: another has taken its place."""
+
+    def __init__(self, name: str) -> None:
+        self.db: sqlite3.Connection | None = None
+        self.left_behind = False
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    def do(self, function: Callable[[], T]) -> "asyncio.Future[T]":
+        """Run it after what it does already."""
+        return asyncio.get_running_loop().run_in_executor(self._executor, function)
+
+    def leave_behind(self) -> None:
+        """Expect nothing of it any more; it lets go of its file when, and if, the disk lets go of it."""
+        self.left_behind = True
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def roll_back(self) -> None:
+        """In its own thread: undo what was begun, if anything was."""
+        if self.db is not None and self.db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # the connection is replaced or proves itself next time
+                self.db.execute("rollback")
+
+    def forget_closed(self) -> None:
+        """In its own thread: a connection that somebody has closed is none."""
+        try:
+            _ = self.db is None or self.db.total_changes
+        except sqlite3.ProgrammingError:
+            self.db = None
+
+    def close(self) -> None:
+        """In its own thread: let go of the file."""
+        if self.db is not None:
+            self.db.close()
+            self.db = None
+
+    def end(self) -> None:
+        """Let go of the thread."""
+        self._executor.shutdown(wait=True)
