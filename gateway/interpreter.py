@@ -9,7 +9,7 @@ SWITCH_INTERVAL_S = 0.0005
 
 
 def settle() -> None:
-    """Once everything is loaded and running.
+    """Once the program is loaded, before the event loop begins.
 
     What has been loaded by now stays for good: a full garbage collection that looks at it all again would hold up an
     alarm for 50 ms.

@@ -63,7 +63,7 @@ class Keep:
         await self._clock.sleep(seconds)
         if self._failing.pop(name, None) is not None:
             logger.info("service %s is well again", name)
-            await self._tell()
+        await self._tell()  # also where nothing failed: the alarm may be open from before a restart
 
     async def _tell(self) -> None:
         with contextlib.suppress(GatewayError):  # the journal tells of its own trouble

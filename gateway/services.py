@@ -23,7 +23,7 @@ from gateway.health.sources import Sources
 from gateway.health.tracer import MetricsTracer
 from gateway.health.watchdog import Stalls, Unattended, Watchdog
 from gateway.keep import Service
-from gateway.model import ClockState, Durability
+from gateway.model import ClockState
 from gateway.policy.coverage import Coverage
 from gateway.recording.cameras import CameraStats
 from gateway.recording.coverage import coverage_of
@@ -215,14 +215,8 @@ class Services:
     # ---- what they see of each other
 
     def _degraded(self) -> tuple[str, ...]:
-        """The reasons that `state` gives besides those of its own line (CONTRACT, `degraded`)."""
-        status = self._journal.status
-        reasons = [f"journal: {status.reason}"] if status.reason else []
-        if status.durability is Durability.MEMORY:
-            reasons.insert(0, "memory-mode")
-        if self._clock_watch.state() is ClockState.UNTRUSTED:
-            reasons.append("clock untrusted")
-        return tuple(reasons)
+        """The reasons that `state` gives besides those of its line and of the journal (CONTRACT, `degraded`)."""
+        return ("clock untrusted",) if self._clock_watch.state() is ClockState.UNTRUSTED else ()
 
     def links(self) -> Sequence[LinkState]:
         """Every destination's connection, for the console and the metrics."""

@@ -115,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("site", type=Path)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    settle()
     asyncio.run(_serve(parser.parse_args(arguments).site))
     return 0
 
@@ -126,7 +127,7 @@ async def _serve(path: Path) -> None:
     starting = asyncio.create_task(_start_at_a_line(start))
     try:
         daemon = Daemon(load_site(path, drivers), drivers, SystemClock())
-        await daemon.run(stop, lambda _started: _tell_ready())
+        await daemon.run(stop, lambda _started: _say("ready"))
     finally:
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
@@ -135,12 +136,6 @@ async def _serve(path: Path) -> None:
 async def _start_at_a_line(start: asyncio.Event) -> None:
     async for _line in stdin_lines():
         start.set()
-
-
-def _tell_ready() -> None:
-    """As `campus-gateway run` does it."""
-    settle()
-    _say("ready")
 
 
 def _say(line: str) -> None:

@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> int
         logger.critical("%s", chosen.problem)
         logger.critical("%s", say("site-last-good", path=last_good_path(arguments.site)))
     daemon = Daemon(chosen.site, drivers, SystemClock(), problem=chosen.problem, trace=arguments.trace)
+    settle()
     try:
         asyncio.run(_until_signalled(daemon))
     except AlreadyRunning:
@@ -51,7 +52,6 @@ async def _until_signalled(daemon: Daemon) -> None:
 
 def _tell(started: Started) -> None:
     """One line on stdout for whoever started us, with the real port where the site file said 0."""
-    settle()
     host, port = started.console
     sys.stdout.write(f"console http://{host}:{port}\n")
     sys.stdout.flush()

@@ -5,7 +5,7 @@ import ctypes
 import logging
 import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -272,18 +272,13 @@ class ClockJournal(Protocol):
 
 
 class ClockNews:
-    """Writes what happens to the clock into the journal, and tells who else must know of a step (recording)."""
+    """Writes what happens to the clock into the journal."""
 
-    def __init__(
-        self, journal: ClockJournal, *, on_step: Callable[[ClockStep], Awaitable[None]] | None = None
-    ) -> None:
+    def __init__(self, journal: ClockJournal) -> None:
         self._journal = journal
-        self._on_step = on_step
 
     async def stepped(self, step: ClockStep) -> None:
         """A step is an event. Raises JournalUnwritable."""
-        if self._on_step is not None:
-            await self._on_step(step)
         await self._journal.emit(EventType.CLOCK_STEPPED, GATEWAY, {"seconds": round(step.seconds, 3)})
 
     async def untrusted(self, reason: str) -> None:

@@ -115,6 +115,7 @@ class Upkeep(People):
     async def _tell_of_disk(self) -> None:
         """A failing disk is an alarm and an event `degraded`; its return is told too."""
         told = ""
+        self.disk_changed.set()  # the alarm may be open from before a restart, and its cause gone
         while True:
             await self.disk_changed.wait()
             self.disk_changed.clear()
@@ -124,9 +125,10 @@ class Upkeep(People):
                     await self.raise_own(Kind.DISK, GATEWAY, reason)
                     if not told:
                         await self.emit(EventType.DEGRADED, GATEWAY, {"reason": reason})
-                elif told:
+                else:
                     await self.return_own(Kind.DISK, GATEWAY)
-                    await self.emit(EventType.RECOVERED, GATEWAY, {"reason": told})
+                    if told:
+                        await self.emit(EventType.RECOVERED, GATEWAY, {"reason": told})
                 told = reason
             except JournalUnwritable:
                 self.disk_changed.set()

@@ -1,6 +1,7 @@
 """The county's commands: checked, carried out once by their id, answered each time (CONTRACT, `command`)."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from gateway.uplink.documents import encode
 from gateway.uplink.messages import Inbound
 
 COMMAND_LIMIT_BYTES = 16 * 1024
+logger = logging.getLogger(__name__)
+
 #: Commands that wait to be carried out at most.
 WAITING_LIMIT = 100
 #: So many at once, and so many a second in the long run.
@@ -135,9 +138,12 @@ class Commands:
             if kept is not None:
                 return kept.encode()
             result = await self._carry_out(waiting)
-            await self._journal.keep_command_result(command.id, result.decode())
         except JournalUnwritable as error:
             return _result(command.id, f"the journal does not take it: {error}")
+        try:
+            await self._journal.keep_command_result(command.id, result.decode())
+        except JournalUnwritable as error:  # it is done: to say otherwise would have it done again
+            logger.warning("the result of command %s is not kept: %s", command.id, error)
         return result
 
     async def _carry_out(self, waiting: _Waiting) -> bytes:

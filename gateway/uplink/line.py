@@ -14,6 +14,7 @@ from gateway.uplink.bridge import Bridge
 from gateway.uplink.feed import Feed
 from gateway.uplink.gauge import BacklogGauge
 from gateway.uplink.messages import Ack, Inbound, LinkDown, LinkRefused
+from gateway.uplink.password import Password
 from gateway.uplink.publisher import Publisher
 from gateway.uplink.retained import Retained
 from gateway.uplink.shared import Shared
@@ -76,6 +77,7 @@ class Line:
         self._watch = watch
         self._gauge = gauge
         self._receivers = receivers
+        self._password = Password(lambda: site.secret(self._broker.password_file))
         self._urgent = asyncio.Event()
         self._farewell: tuple[int, asyncio.Event] | None = None
 
@@ -102,7 +104,7 @@ class Line:
     async def _connection(self) -> None:
         """One connection, from its opening to its loss. Raises LinkDown when it can't be made, and when it is lost."""
         self._retained.since = self._clock.now()
-        password = await asyncio.to_thread(self._site.secret, self._broker.password_file)
+        password = await self._password.take()
         bridge = Bridge(
             self._broker,
             client_id=f"{self._site.site.county}-{self._site.site.id}-{self._name}",
@@ -113,7 +115,7 @@ class Line:
             on_inbound=self._receivers.receive,
         )
         try:
-            await bridge.open()
+            await self._open(bridge)
             is_first = not self._watch.has_looked
             if is_first:
                 await self._ask_for_alarms(bridge)
@@ -126,6 +128,14 @@ class Line:
             await self._traffic(bridge)
         finally:
             bridge.abandon("closed")
+
+    async def _open(self, bridge: Bridge) -> None:
+        try:
+            await bridge.open()
+        except LinkRefused as error:
+            if not self._password.problem:
+                raise
+            raise LinkRefused(f"{error}; {self._password.problem}") from error
 
     async def _ask_for_alarms(self, bridge: Bridge) -> None:
         """Our own `alarms/open`, for the first look; a broker whose access list forbids it is a broker all the same."""
