@@ -1,6 +1,13 @@
 """The errors of the house: each type says what to do about it, each message says it in words."""
 
 
+def first_cause(error: BaseException) -> BaseException:
+    """What went wrong: a task group tells only how many of its tasks failed."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 class GatewayError(Exception):
     """Root of every error that this project raises on purpose."""
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from gateway.clock import Clock
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, first_cause
 from gateway.model import GATEWAY, Kind
 from gateway.store import Journal
 
@@ -53,7 +53,8 @@ class Keep:
                 why = "it ended by itself"
                 logger.error("service %s ended by itself", name)
             except Exception as error:
-                why = _why(error)
+                cause = first_cause(error)
+                why = str(cause) or type(cause).__name__
                 logger.exception("service %s failed", name)
             self._failing[name] = why
             await self._tell()
@@ -72,10 +73,3 @@ class Keep:
                 await self._journal.raise_own(Kind.FAULT, GATEWAY, detail[:2000])
             else:
                 await self._journal.return_own(Kind.FAULT, GATEWAY)
-
-
-def _why(error: Exception) -> str:
-    """The first cause in words: a task group tells only how many of its tasks failed."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return str(error) or type(error).__name__

@@ -49,7 +49,7 @@ state_dir = "{state}"
 {site_keys}
 
 [journal]
-ballast_mb = 0
+ballast_mb = {ballast_mb}
 retry_disk_s = 0.1
 
 [[zone]]
@@ -115,12 +115,15 @@ def school(
     uplinks: str | None = None,
     state: Path | None = None,
     more: str = "",
+    ballast_mb: int = 0,
 ) -> Site:
     """The small school with its state below `tmp_path`; one destination "bureau" unless told otherwise."""
     destinations = uplink() if uplinks is None else uplinks
     path = tmp_path / "site.toml"
     path.write_text(
-        SCHOOL.format(state=state or tmp_path / "state", site_keys=site_keys) + destinations + more,
+        SCHOOL.format(state=state or tmp_path / "state", site_keys=site_keys, ballast_mb=ballast_mb)
+        + destinations
+        + more,
         encoding="utf-8",
     )
     return load_site(path, {"by-hand": BY_HAND})

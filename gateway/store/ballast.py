@@ -10,20 +10,21 @@ class Ballast:
     """A file of `size` bytes beside the journal. Blocks for the disk: use it in a thread."""
 
     def __init__(self, path: Path, size: int) -> None:
+        self.present = size == 0  #: Whether the whole reserve is there, as far as was last seen.
         self._path = path
         self._size = size
 
-    @property
-    def present(self) -> bool:
+    def _look(self) -> bool:
         """Whether the whole reserve is there."""
         try:
-            return self._size == 0 or self._path.stat().st_size >= self._size
+            self.present = self._size == 0 or self._path.stat().st_size >= self._size
         except OSError:
-            return False
+            self.present = False
+        return self.present
 
     def ensure(self) -> bool:
         """Take the reserve if it is missing and twice its size is free. Raises OSError but for a full disk."""
-        if self.present:
+        if self._look():
             return True
         if shutil.disk_usage(self._path.parent).free < 2 * self._size:
             return False
@@ -37,10 +38,11 @@ class Ballast:
             raise
         finally:
             os.close(descriptor)
-        return True
+        return self._look()
 
     def release(self) -> bool:
         """Give the reserve up; True if that freed anything."""
+        self.present = self._size == 0
         try:
             freed = self._size > 0 and self._path.stat().st_size > 0
             self._path.unlink()

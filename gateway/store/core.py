@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-import aiosqlite
-
 from gateway.clock import Clock, from_ms
 from gateway.errors import JournalUnwritable
 from gateway.model import Alarm, ClockState, DevicePresence, Durability
@@ -22,6 +20,7 @@ from gateway.store.disk import JournalDisk
 from gateway.store.effects import Effects, Ids
 from gateway.store.feed import Change, Feed, Subscription
 from gateway.store.mirror import Mirror
+from gateway.store.reader import Reader
 from gateway.store.rows import StreamHead
 from gateway.store.transaction import Transaction
 from gateway.store.writer import Writer
@@ -32,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_CLOSE_LIMIT_S = 10.0
+_CLOSE_LIMIT_S = 5.0
+_SIDE_COPY_LIMIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class JournalCore:
             clock=clock,
             rules=self._rules,
             begin_streams=self._begin_streams,
-            on_change=lambda: self._loop.call_soon_threadsafe(self.disk_changed.set),
+            on_change=lambda: self._loop.call_soon_threadsafe(self._disk_has_changed),
         )
         self._writer = Writer(
             self._disk.open,
@@ -93,8 +93,7 @@ class JournalCore:
             name="journal",
         )
         self._closed = False
-        self._reader: aiosqlite.Connection | None = None
-        self._opening_reader = asyncio.Lock()
+        self._reader = Reader(self.path)
         self._side_dirty = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.disk_changed = asyncio.Event()
@@ -160,7 +159,7 @@ class JournalCore:
         )
 
     async def close(self) -> None:
-        """Commit what waits (10 s at most), save the side copy, let go of every file. Again does nothing."""
+        """Commit what waits (5 s at most), save the side copy (2 s), let go of every file (1 s). Again does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -170,8 +169,15 @@ class JournalCore:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_LIMIT_S):
                 await self._writer.close()
-        await self._save_side_copy()
-        await self._close_reader()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SIDE_COPY_LIMIT_S):
+                await self._save_side_copy()
+        await self._reader.close()
+
+    def _disk_has_changed(self) -> None:
+        if self._disk.durability is Durability.MEMORY:
+            self._reader.drop()  # what it reads may hang in the disk that was left
+        self.disk_changed.set()
 
     # ---- writing
 
@@ -261,27 +267,13 @@ class JournalCore:
         self, sql: str, parameters: Sequence[Any] = ()
     ) -> list[tuple[Any, ...]]:  # Any: SQLite's values
         """All rows of a query as of now; in memory mode from the writer's own connection."""
-        if self._disk.durability is Durability.MEMORY:
-            return await self._writer.on_thread(lambda db: db.execute(sql, parameters).fetchall())
-        try:
-            reader = await self._open_reader()
-            return [tuple(row) for row in await reader.execute_fetchall(sql, parameters)]
-        except sqlite3.Error as error:
-            await self._close_reader()
-            raise JournalUnwritable(f"the journal can't be read: {error}") from error
-
-    async def _open_reader(self) -> aiosqlite.Connection:
-        async with self._opening_reader:
-            if self._reader is None:
-                reader = aiosqlite.connect(f"file:{self.path}?mode=ro", uri=True, isolation_level=None)
-                reader._thread.daemon = True  # noqa: SLF001 - a journal that nobody closed must not keep the process alive
-                self._reader = await reader
-            return self._reader
-
-    async def _close_reader(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            await reader.close()
+        if self._disk.durability is Durability.DISK:
+            try:
+                return await self._reader.rows(sql, parameters)
+            except JournalUnwritable:
+                if self._disk.durability is Durability.DISK:
+                    raise
+        return await self._writer.on_thread(lambda db: db.execute(sql, parameters).fetchall())
 
     # ---- the side copy
 

@@ -28,9 +28,8 @@ def connect(path: Path | str, *, readonly: bool = False) -> sqlite3.Connection:
 
     Raises sqlite3.Error as the file system has it.
     """
-    target = f"file:{_escaped(str(path))}?mode={'ro' if readonly else 'rwc'}"
     db = sqlite3.connect(
-        target,
+        uri(path, "ro" if readonly else "rwc"),
         uri=True,
         isolation_level=None,
         check_same_thread=False,
@@ -49,11 +48,13 @@ def connect(path: Path | str, *, readonly: bool = False) -> sqlite3.Connection:
     return db
 
 
-def connect_memory() -> sqlite3.Connection:
-    """An empty journal in memory, for memory mode."""
+def connect_memory(copied: sqlite3.Connection | None = None) -> sqlite3.Connection:
+    """A journal in memory, for memory mode: empty, or as another one is."""
     db = sqlite3.connect(
         ":memory:", uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
     )
+    if copied is not None:
+        copied.backup(db)
     db.execute("pragma foreign_keys = on")
     prepare_journal(db)
     return db
@@ -132,5 +133,7 @@ def _primary(error: sqlite3.Error) -> int:
     return code & 0xFF if isinstance(code, int) else 0
 
 
-def _escaped(path: str) -> str:
-    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def uri(path: Path | str, mode: str) -> str:
+    """What SQLite opens a file by; `mode` is ro, rw or rwc."""
+    escaped = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{escaped}?mode={mode}"

@@ -5,7 +5,9 @@ import contextlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from gateway.errors import JournalUnwritable
 
 T = TypeVar("T")
 
@@ -17,15 +19,24 @@ class Hand:
         self.db: sqlite3.Connection | None = None
         self.left_behind = False
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._awaited: set[asyncio.Future[Any]] = set()  # Any: each function has a result type of its own
 
     def do(self, function: Callable[[], T]) -> "asyncio.Future[T]":
-        """Run it after what it does already."""
-        return asyncio.get_running_loop().run_in_executor(self._executor, function)
+        """Run it after what it does already. Raises JournalUnwritable where the thread is left behind meanwhile."""
+        loop = asyncio.get_running_loop()
+        awaited: asyncio.Future[T] = loop.create_future()
+        self._awaited.add(awaited)
+        awaited.add_done_callback(self._awaited.discard)
+        done = loop.run_in_executor(self._executor, function)
+        done.add_done_callback(lambda _: _hand_over(done, awaited))
+        return awaited
 
     def leave_behind(self) -> None:
         """Expect nothing of it any more; it lets go of its file when, and if, the disk lets go of it."""
         self.left_behind = True
         self._executor.shutdown(wait=False, cancel_futures=True)
+        for awaited in list(self._awaited):
+            awaited.set_exception(JournalUnwritable("the disk does not answer"))
 
     def roll_back(self) -> None:
         """In its own thread: undo what was begun, if anything was."""
@@ -49,3 +60,13 @@ class Hand:
     def end(self) -> None:
         """Let go of the thread."""
         self._executor.shutdown(wait=True)
+
+
+def _hand_over(done: "asyncio.Future[T]", awaited: "asyncio.Future[T]") -> None:
+    error = None if done.cancelled() else done.exception()
+    if awaited.done() or done.cancelled():
+        return
+    if error is not None:
+        awaited.set_exception(error)
+    else:
+        awaited.set_result(done.result())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.clock import to_ms
 from gateway.policy.holds import HoldRules, expiry
+from gateway.store.database import uri
 from gateway.store.rows import ALARM_COLUMNS, alarm_of
 from gateway.store.transaction import REPETITIONS_KEPT
 
@@ -80,7 +81,7 @@ def merge_into_disk(memory: sqlite3.Connection, path: Path, *, now_ms: int, rule
     changed then.
     """
     hold_ends = _hold_ends(memory, rules)
-    memory.execute("attach ? as disk", (f"file:{path}?mode=rw",))
+    memory.execute("attach ? as disk", (uri(path, "rw"),))
     try:
         memory.execute("pragma disk.synchronous = full")
         memory.execute("begin immediate")
@@ -185,7 +186,9 @@ def _merge_alarms(memory: sqlite3.Connection, now_ms: int, hold_ends: Sequence[t
         )
     memory.execute(
         "insert into disk.hold (camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms)"
-        " select camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms from main.hold"
+        " select camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms from main.hold m"
+        " where not exists (select 1 from disk.hold d where d.camera = m.camera and d.from_ms = m.from_ms"
+        " and d.to_ms = m.to_ms and d.alarm_id is m.alarm_id and d.placed_ms = m.placed_ms)"
     )
 
 

@@ -10,7 +10,10 @@ from gateway.store.rows import ALARM_COLUMNS, Account, StreamHead, alarm_of, pre
 
 @dataclass(slots=True)
 class Mirror:
-    """Changed on the event loop only, right after each commit; read by whoever shows or saves the present state."""
+    """Changed on the event loop right after each commit, and by the writer's thread on its way between disk and memory.
+
+    Read by whoever shows or saves the present state.
+    """
 
     open_alarms: dict[str, Alarm] = field(default_factory=dict)
     levels: dict[tuple[str, Kind], Level] = field(default_factory=dict)
@@ -26,6 +29,11 @@ class Mirror:
         self.presences = presences_of(db)
         self.heads = heads_of(db)
         self.accounts = {account.name: account for account in accounts_of(db)}
+
+    def follow(self, other: "Mirror") -> None:
+        """Take everything from another one: the journal is on its disk."""
+        self.open_alarms, self.levels, self.presences = other.open_alarms, other.levels, other.presences
+        self.heads, self.accounts, self.in_memory = other.heads, other.accounts, other.in_memory
 
     def apply(self, effects: Effects) -> None:
         """Follow a committed write."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import sqlite3
 from datetime import datetime, timedelta
 
 from gateway.clock import to_ms
@@ -10,6 +12,8 @@ from gateway.model import GATEWAY, Durability, EventType, Kind
 from gateway.store.feed import Change
 from gateway.store.people import People
 from gateway.store.transaction import Transaction
+
+logger = logging.getLogger(__name__)
 
 #: The side copy is written at most so often.
 SIDE_COPY_INTERVAL_S = 1.0
@@ -32,8 +36,6 @@ class Upkeep(People):
 
     def _begin_upkeep(self) -> None:
         self._probe: asyncio.Task[bool] | None = None
-        if self._disk.reason:
-            self.disk_changed.set()
         self._tasks = [
             asyncio.create_task(self._keep_side_copy(), name="journal-side-copy"),
             asyncio.create_task(self._return_to_disk(), name="journal-return"),
@@ -51,17 +53,16 @@ class Upkeep(People):
     async def _return_to_disk(self) -> None:
         while True:
             await self._clock.sleep(self._site.journal.retry_disk_s)
-            if self._disk.durability is Durability.MEMORY:
-                await self._forget_confirmed()
-                if await self._disk_answers():
-                    await self._go_back()
-            elif not self._disk.ballast.present:
-                with contextlib.suppress(
-                    OSError
-                ):  # it is tried again, and the disk alarm stays until it is there
-                    if await self._loop.run_in_executor(None, self._disk.ballast.ensure):
-                        self._disk.reason = ""
-                        self.disk_changed.set()
+            try:
+                if self._disk.durability is Durability.MEMORY:
+                    await self._forget_confirmed()
+                    if await self._disk_answers():
+                        await self._go_back()
+                elif not self._disk.ballast.present:
+                    await self._loop.run_in_executor(None, self._disk.ballast.ensure)
+                    self.disk_changed.set()
+            except (JournalUnwritable, sqlite3.Error, OSError) as error:
+                logger.debug("the journal's disk is not as it should be yet: %s", error)
 
     async def _disk_answers(self) -> bool:
         """Asked in a thread of its own, one at a time: a disk that hangs must hold up nothing else."""
@@ -75,7 +76,7 @@ class Upkeep(People):
         return probe.result()
 
     async def _go_back(self) -> None:
-        await self._close_reader()
+        await self._reader.close()
         if await self._writer.exchange(self._disk.try_return):
             self._unconfirmed.settle()
             self._feed.tell(Change(resync=True))
@@ -108,8 +109,11 @@ class Upkeep(People):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._disk.durability is Durability.MEMORY and not self._closed and await self._disk_answers():
-            await self._go_back()
+        if self._disk.durability is Durability.MEMORY and not self._closed:
+            with contextlib.suppress(TimeoutError, JournalUnwritable):
+                async with asyncio.timeout(PROBE_LIMIT_S):
+                    if await self._disk_answers():
+                        await self._go_back()
         await super().close()
 
     async def _tell_of_disk(self) -> None:

@@ -66,8 +66,8 @@ class Writer:
     COMMIT. An exception of `work` undoes that savepoint and reaches its caller alone. After a disk failure the
     whole batch is run again on the connection that `recover` returns, so `work` must be repeatable.
     `after_commit` is called on the event loop once for all writes of a commit, before any caller goes on.
-    `on_hang` gives another connection, in another thread, where the disk has not answered for HANG_LIMIT_S; the
-    batch is run again there. Without it a hanging disk is waited for.
+    `on_hang` is asked where the disk has not answered for HANG_LIMIT_S: what it gives opens another connection, in
+    another thread, and the batch is run again there. Where it gives nothing, the batch is waited for.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Writer:
         was_committed: Callable[[sqlite3.Connection, str], bool] | None = None,
         before_commit: Frame | None = None,
         after_commit: Callable[[], None] | None = None,
-        on_hang: Callable[[], sqlite3.Connection] | None = None,
+        on_hang: Callable[[], Callable[[], sqlite3.Connection] | None] = lambda: None,
         name: str,
     ) -> None:
         self._open = open_connection
@@ -197,16 +197,18 @@ class Writer:
         """From the thread that writes; from another one, where that hangs."""
         hand = self._hand
         written = hand.do(lambda: self._commit(hand, batch))
-        if self._on_hang is None:
+        await asyncio.wait({written}, timeout=HANG_LIMIT_S)
+        reopen = None if written.done() else self._on_hang()
+        if reopen is None:
             return await written
-        done, _ = await asyncio.wait({written}, timeout=HANG_LIMIT_S)
-        if done:
-            return written.result()
         logger.error("%s: the disk has not answered for %g s", self._name, HANG_LIMIT_S)
-        written.add_done_callback(lambda late: late.cancelled() or late.exception())
         hand.leave_behind()
+        written.exception()  # we have just said it
         self._hand = fresh = Hand(self._name)
-        fresh.db = await fresh.do(self._on_hang)
+        try:
+            fresh.db = await fresh.do(reopen)
+        except JournalUnwritable as error:
+            return [_Outcome(error=error)] * len(batch)
         return await fresh.do(lambda: self._commit(fresh, batch))
 
     @staticmethod

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from gateway.clock import Clock
 from gateway.driver import CANCEL_LIMIT_S, Connection, Driver, DriverSpec
-from gateway.errors import DeviceRefused, DeviceUnavailable
+from gateway.errors import DeviceRefused, DeviceUnavailable, JournalUnwritable, first_cause
 from gateway.model import Durability, Kind, Presence, Reading, Signal
 from gateway.policy.backoff import Backoff
 from gateway.supervisor.intake import ConnectionStats, Garbage, Intake, Polls
@@ -177,8 +177,11 @@ class Keeper:
         return self._broken(RuntimeError("run() returned"))
 
     def _broken(self, error: Exception) -> _End:
+        cause = first_cause(error)
+        if isinstance(cause, JournalUnwritable):  # not the driver's doing: its report was not taken
+            return _End(_Cause.UNAVAILABLE, f"the journal does not take what it reports: {cause}")
         self._counts["faults"] += 1
-        end = _End(_Cause.BROKEN, f"driver {self.connection.driver!r} broke: {type(error).__name__}: {error}")
+        end = _End(_Cause.BROKEN, f"driver {self.connection.driver!r} broke: {type(cause).__name__}: {cause}")
         if end != self._told:
             logger.error("%s: %s", self.connection.id, end.reason, exc_info=error)
         return end

@@ -341,3 +341,76 @@ async def test_an_older_copy_put_in_the_journals_place_loses_nothing_that_waited
     assert len(numbers) == len(set(numbers))
     await journal.close()
     assert check_journal(journal.path) == []
+
+
+async def test_one_error_in_memory_mode_costs_one_write(tmp_path: Path, opened: Opener) -> None:
+    """Memory mode without memory for a moment: that report is refused, and what memory has stays where it is."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    take_away(journal)
+    await journal.report(PRESS)
+    known = [event["id"] for event in await payloads(journal)]
+    before_commit, short = journal._writer._before_commit, [True]
+
+    def failing(db: sqlite3.Connection, batch: str) -> None:
+        if short:
+            short.clear()
+            error = sqlite3.OperationalError("out of memory")
+            error.sqlite_errorcode = sqlite3.SQLITE_NOMEM
+            raise error
+        before_commit(db, batch)
+
+    journal._writer._before_commit = failing
+    with pytest.raises(JournalUnwritable, match="even memory"):
+        await journal.report(SMOKE)
+    assert await journal.report(SMOKE) is Durability.MEMORY
+    ids = [event["id"] for event in await payloads(journal)]
+    assert ids[: len(known)] == known
+
+
+async def test_an_empty_disk_in_the_old_ones_place_confuses_nobody(tmp_path: Path, opened: Opener) -> None:
+    """Somebody mounts a fresh disk: looking at it changes nothing of the streams that memory mode is numbering."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    gone = take_away(journal)
+    await journal.report(PRESS)
+    head = journal.head("bureau")
+    journal.path.parent.unlink()
+    journal.path.parent.mkdir()
+
+    assert await asyncio.to_thread(journal._disk.probe)
+    assert journal.head("bureau").stream == head.stream
+    await journal.report(SMOKE)
+    await until(lambda: journal.status.durability is Durability.DISK)
+    assert len(of_points(journal)) == 2
+    numbers = [(event["stream"], event["sequence"]) for event in await payloads(journal)]
+    assert len(numbers) == len(set(numbers))
+    assert gone.is_dir()
+
+
+async def test_a_reserve_that_is_missing_is_an_alarm_until_it_is_there(
+    tmp_path: Path, opened: Opener
+) -> None:
+    """The disk space for alarms was given up, or could not be taken: `disk` stays raised, and returns with it."""
+    journal = await opened(school(tmp_path, ballast_mb=1), SystemClock())
+    assert not tells_of_disk(journal)
+    ensure = journal._disk.ballast.ensure
+    journal._disk.ballast.ensure = lambda: False  # type: ignore[method-assign]  # the disk stays full
+    assert journal._disk.ballast.release()
+    journal._disk_has_changed()
+    await until(lambda: tells_of_disk(journal))
+    assert "reserved for alarms" in journal.status.reason
+    journal._disk.ballast.ensure = ensure  # type: ignore[method-assign]  # there is room again
+    await until(lambda: not tells_of_disk(journal))
+    assert journal.status.reason == ""
+
+
+async def test_a_place_with_any_name_is_written_read_and_returned_to(tmp_path: Path, opened: Opener) -> None:
+    """`#`, `?` and `%` in a path are not part of SQLite's own way to name a file."""
+    journal = await opened(school(tmp_path, state=tmp_path / "a#b?c%41"), SystemClock())
+    await journal.report(PRESS)
+    assert len(await payloads(journal)) == 2
+    gone = take_away(journal)
+    assert await journal.report(SMOKE) is Durability.MEMORY
+    bring_back(journal, gone)
+    await until(lambda: journal.status.durability is Durability.DISK)
+    assert {alarm.source.subject for alarm in of_points(journal).values()} == {"gate-button", "hall-smoke"}
+    assert check_journal(journal.path) == []

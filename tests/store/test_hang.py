@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import SystemClock
+from gateway.errors import JournalUnwritable
 from gateway.model import Durability, Kind, Level, Origin, Signal
-from gateway.store import Journal
+from gateway.policy.holds import HoldRules
+from gateway.store import Journal, core, reader
 from gateway.store.check import check_journal
+from gateway.store.merge import merge_into_disk, seed
 from tests.sites import school
 from tests.wait import until
 
@@ -54,3 +57,192 @@ async def test_a_disk_that_hangs_is_left_behind_and_has_everything_after_its_ret
         answers.set()
         await journal.close()
     assert check_journal(journal.path) == []
+
+
+async def _in_memory(journal: Journal, monkeypatch: pytest.MonkeyPatch, back: threading.Event) -> None:
+    """The journal goes to memory, and its disk does not return before `back`."""
+    probe = journal._disk.probe
+    monkeypatch.setattr(journal._disk, "probe", lambda: back.is_set() and probe())
+    await journal._writer.exchange(
+        lambda db: journal._disk.recover(db, sqlite3.OperationalError("disk I/O error"), 1)
+    )
+    assert journal.status.durability is Durability.MEMORY
+
+
+async def test_a_disk_that_hangs_on_the_way_back_costs_no_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk answers, takes half the merge and hangs: alarms go on in memory, and all is on disk in the end, once."""
+    monkeypatch.setattr("gateway.store.writer.HANG_LIMIT_S", 0.3)
+    back, merging, answers = threading.Event(), threading.Event(), threading.Event()
+
+    def hanging(memory: sqlite3.Connection, path: Path, *, now_ms: int, rules: HoldRules) -> None:
+        merging.set()
+        answers.wait(20)
+        merge_into_disk(memory, path, now_ms=now_ms, rules=rules)
+
+    monkeypatch.setattr("gateway.store.disk.merge_into_disk", hanging)
+    journal = await Journal.open(school(tmp_path), clock=SystemClock())
+    try:
+        await _in_memory(journal, monkeypatch, back)
+        await journal.report(PRESS)
+        back.set()
+        await until(merging.is_set)
+        second = replace(PRESS, point="gate-button-2")
+        async with asyncio.timeout(10):
+            assert await journal.report(second) is Durability.MEMORY
+        answers.set()
+        await until(lambda: journal.status.durability is Durability.DISK, 20)
+        assert await journal.report(PRESS) is Durability.DISK
+    finally:
+        back.set()
+        answers.set()
+        await journal.close()
+    assert check_journal(journal.path) == []
+    with sqlite3.connect(journal.path) as db:
+        raised = db.execute(
+            "select subject, count(*) from event where type like '%raised%' and subject like 'gate-button%' group by 1"
+        ).fetchall()
+    db.close()
+    assert raised == [("gate-button", 1), ("gate-button-2", 1)]
+
+
+async def test_memory_that_is_only_slow_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of memory mode that takes longer than a hanging disk's limit: it is written, and the writer goes on."""
+    monkeypatch.setattr("gateway.store.writer.HANG_LIMIT_S", 0.1)
+    back, goes_on = threading.Event(), threading.Event()
+    journal = await Journal.open(school(tmp_path), clock=SystemClock())
+    try:
+        await _in_memory(journal, monkeypatch, back)
+        before_commit = journal._disk.before_commit
+        asked = threading.Event()
+        on_hang = journal._disk.on_hang
+
+        def slow(db: sqlite3.Connection, batch: str) -> None:
+            goes_on.wait(20)
+            before_commit(db, batch)
+
+        def asking() -> object:
+            asked.set()
+            return on_hang()
+
+        monkeypatch.setattr(journal._writer, "_before_commit", slow)
+        monkeypatch.setattr(journal._writer, "_on_hang", asking)
+        report = asyncio.create_task(journal.report(PRESS))
+        await until(asked.is_set)
+        goes_on.set()
+        assert await report is Durability.MEMORY
+        assert await journal.report(replace(PRESS, point="gate-button-2")) is Durability.MEMORY
+    finally:
+        back.set()
+        goes_on.set()
+        await journal.close()
+
+
+async def test_of_two_threads_that_go_to_memory_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that asks a dying disk for its rows is left behind: the stream that is told of is the live journal's."""
+    monkeypatch.setattr("gateway.store.writer.HANG_LIMIT_S", 0.3)
+    answers, ended, back = threading.Event(), threading.Event(), threading.Event()
+
+    def hanging(memory: sqlite3.Connection, source: sqlite3.Connection, names: list[str], limit: int) -> int:
+        answers.wait(20)
+        try:
+            return seed(memory, source, names, limit)
+        finally:
+            ended.set()
+
+    journal = await Journal.open(school(tmp_path), clock=SystemClock())
+    try:
+        monkeypatch.setattr("gateway.store.disk.seed", hanging)
+        probe = journal._disk.probe
+        monkeypatch.setattr(journal._disk, "probe", lambda: back.is_set() and probe())
+        moved = journal.path.with_name("moved.db")
+        journal.path.rename(moved)
+        async with asyncio.timeout(10):
+            assert await journal.report(PRESS) is Durability.MEMORY
+        answers.set()
+        await until(ended.is_set)
+        await journal.report(replace(PRESS, point="gate-button-2"))
+        await journal.report(PRESS)
+        streams = {row.stream for row in await journal.waiting("bureau", 1)}
+        assert journal.head("bureau").stream in streams
+        assert len(streams) == 1
+    finally:
+        answers.set()
+        back.set()
+        await journal.close()
+
+
+async def test_a_read_that_hangs_ends_when_memory_mode_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The uplink reads its rows from memory at once; nobody waits for the disk that was left."""
+    back, answers = threading.Event(), threading.Event()
+    journal = await Journal.open(school(tmp_path), clock=SystemClock())
+    try:
+        await _hang_reads(journal, answers)
+        reading = asyncio.create_task(journal._rows("select hang()"))
+        await until(lambda: journal._reader._connection is not None)
+        assert not reading.done()
+        await _in_memory(journal, monkeypatch, back)
+        with pytest.raises(sqlite3.OperationalError, match="no such function: hang"):
+            async with asyncio.timeout(5):  # asked of memory, which has never heard of it
+                await reading
+        async with asyncio.timeout(5):
+            assert await journal.waiting("bureau", 3)
+    finally:
+        answers.set()
+        back.set()
+        await journal.close()
+
+
+async def test_a_read_that_hangs_ends_within_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has written meanwhile, so memory mode has not begun: the read is an error, and the next one is made anew."""
+    monkeypatch.setattr(reader, "READ_LIMIT_S", 0.2)
+    answers = threading.Event()
+    journal = await Journal.open(school(tmp_path), clock=SystemClock())
+    try:
+        await _hang_reads(journal, answers)
+        with pytest.raises(JournalUnwritable, match="does not answer"):
+            await journal._rows("select hang()")
+        assert await journal.waiting("bureau", 3)
+    finally:
+        answers.set()
+        await journal.close()
+
+
+async def test_the_end_does_not_wait_for_a_disk_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`close` comes back though writer and reader are stuck in the disk: systemd's own limit is not needed."""
+    monkeypatch.setattr(core, "_CLOSE_LIMIT_S", 0.3)
+    answers = threading.Event()
+    journal = await Journal.open(school(tmp_path), clock=SystemClock())
+    try:
+        await _hang_reads(journal, answers)
+        reading = asyncio.create_task(journal._rows("select hang()"))
+        monkeypatch.setattr(journal._writer, "_before_commit", lambda _db, _batch: answers.wait(20))
+        report = asyncio.create_task(journal.report(PRESS))
+        await until(lambda: journal._writer._busy)
+        async with asyncio.timeout(5):
+            await journal.close()
+        for task in (reading, report):
+            task.cancel()
+        await asyncio.gather(reading, report, return_exceptions=True)
+    finally:
+        answers.set()
+        journal._writer._hand.end()
+
+
+async def _hang_reads(journal: Journal, answers: threading.Event) -> None:
+    """`select hang()` keeps the reader's thread until `answers`."""
+    await journal.backlog("bureau")
+    connection = journal._reader._connection
+    assert connection is not None
+    await connection.create_function("hang", 0, lambda: answers.wait(20))
