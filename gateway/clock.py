@@ -44,6 +44,11 @@ def to_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def ms_or_none(moment: datetime | None) -> int | None:
+    """`to_ms` of a moment that need not have come."""
+    return None if moment is None else to_ms(moment)
+
+
 def from_ms(milliseconds: int) -> datetime:
     """The stamp that `to_ms` made, aware, UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

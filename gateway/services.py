@@ -188,6 +188,7 @@ class Services:
                 connections=self,
                 links=self,
                 recording=self,
+                footage=lambda: self._recording.stats if self._recording else None,
             )
         )
         await MetricsListener(self._site.metrics, metrics.page, CONTENT_TYPE_LATEST, self._clock).run()

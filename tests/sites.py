@@ -1,5 +1,6 @@
 """Site files for tests: a small school whose points need no real device."""
 
+import asyncio
 from pathlib import Path
 from typing import NoReturn
 
@@ -8,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from gateway.clock import Clock
 from gateway.driver import Connection, DriverSpec, Sink
 from gateway.site import Site, load_site
+from gateway.store import Account, Journal
+from gateway.store.accounts import write_account
 
 
 class Keys(BaseModel):
@@ -147,3 +150,9 @@ def uplink(
         protocol=protocol,
         uplink_keys=uplink_keys,
     )
+
+
+async def put_account(journal: Journal, account: Account) -> None:
+    """As `campus-gateway users` does it beside the daemon, and the daemon has followed."""
+    await asyncio.to_thread(write_account, journal.path, account, 0)
+    await journal.follow_accounts()

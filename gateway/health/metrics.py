@@ -12,12 +12,9 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.errors import JournalUnwritable
-from gateway.health.sources import Connections, Recording, Sources
+from gateway.health.sources import Connections, FootageFigures, Recording, Sources
 from gateway.model import AlarmState, ClockState, Durability, Presence, Severity
 from gateway.store import Backlog
-
-#: What the page is (Prometheus text format).
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 #: How long the page waits for the journal's answer, in seconds; the backlog is left out then.
 BACKLOG_LIMIT_S = 2.0
@@ -37,7 +34,7 @@ class Metrics(Collector):
         ProcessCollector(registry=self._registry)
 
     async def page(self) -> bytes:
-        """All figures as of now."""
+        """All figures as of now, in the format whose name is prometheus_client's CONTENT_TYPE_LATEST."""
         self._backlogs = await self._ask_backlogs()
         return generate_latest(self._registry)
 
@@ -51,6 +48,9 @@ class Metrics(Collector):
             yield from self._of_connections(self._sources.connections)
         if self._sources.recording is not None:
             yield from self._of_cameras(self._sources.recording)
+        footage = self._sources.footage() if self._sources.footage is not None else None
+        if footage is not None:
+            yield from self._of_footage(footage)
 
     async def _ask_backlogs(self) -> dict[str, Backlog]:
         """A journal that can't be asked in time must not take the other figures away."""
@@ -169,10 +169,42 @@ class Metrics(Collector):
     def _of_cameras(self, service: Recording) -> Iterator[Metric]:
         recording = _gauge("camera_recording", "Whether its footage is being written.", "camera")
         segments = _counter("camera_segments", "Files that came onto the shelf.", "camera")
+        packets = _counter("camera_packets", "Packets that came from the camera.", "camera")
+        size = _counter("camera_bytes", "Bytes of these packets.", "camera")
+        dropped = _counter("camera_dropped_packets", "Those that could not be written.", "camera")
+        interruptions = _counter("camera_interruptions", "How often it was no longer recorded.", "camera")
         for figures in service.cameras():
-            recording.add_metric([figures.camera], figures.recording)
-            segments.add_metric([figures.camera], figures.segments)
-        yield from (recording, segments)
+            name = [figures.camera]
+            recording.add_metric(name, figures.recording)
+            segments.add_metric(name, figures.segments)
+            packets.add_metric(name, figures.packets)
+            size.add_metric(name, figures.bytes)
+            dropped.add_metric(name, figures.dropped)
+            interruptions.add_metric(name, figures.interruptions)
+        yield from (recording, segments, packets, size, dropped, interruptions)
+
+    def _of_footage(self, now: FootageFigures) -> Iterator[Metric]:
+        yield _value(
+            "recording_paused",
+            "Whether the disk is full of footage that must stay: none is made.",
+            now.paused,
+        )
+        yield _value("recorder_running", "Whether there is a recorder process.", now.recorder_running)
+        yield _counter("recorder_deaths", "How often it died.", value=now.recorder_deaths)
+        yield _value("segments_waiting", "Whole files that are not on the shelf yet.", now.waiting)
+        yield _counter("segments_left", "Files that found no room in that queue.", value=now.left)
+        yield _counter("segments_recovered", "Files that a crash had left.", value=now.recovered)
+        yield _counter("segments_unreadable", "Files that nobody can read.", value=now.unreadable)
+        yield _counter("segments_deleted", "Files that were deleted.", value=now.deleted)
+        yield _counter("segments_given_up", "Those deleted before their time.", value=now.given_up)
+        if now.recorded_bytes is not None:
+            yield _value("footage_bytes", "Footage on the shelf.", now.recorded_bytes)
+        if now.free_bytes is not None:
+            yield _value("footage_free_bytes", "Free on the footage's disk.", now.free_bytes)
+        days = _gauge("camera_forecast_days", "Days of its footage that the disk can hold.", "camera")
+        for forecast in now.forecasts:
+            days.add_metric([forecast.camera], forecast.days)
+        yield days
 
 
 def _gauge(name: str, what: str, *labels: str) -> GaugeMetricFamily:

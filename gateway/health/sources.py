@@ -8,6 +8,7 @@ from gateway.clock import Clock
 from gateway.health.tracer import MetricsTracer
 from gateway.health.watchdog import Problem
 from gateway.model import ClockState
+from gateway.policy.retention import Forecast
 from gateway.site import Site
 from gateway.store import Journal
 
@@ -113,12 +114,96 @@ class CameraFigures(Protocol):
         """Files that came onto the shelf."""
         ...
 
+    @property
+    def packets(self) -> int:
+        """What came from it."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """The packets' sizes."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Packets that could not be written."""
+        ...
+
+    @property
+    def interruptions(self) -> int:
+        """How often it was no longer recorded."""
+        ...
+
 
 class Recording(Protocol):
-    """The recording service, as far as metrics are concerned."""
+    """The recording service's cameras, as far as metrics are concerned."""
 
     def cameras(self) -> Sequence[CameraFigures]:
         """Every camera's figures."""
+        ...
+
+
+class FootageFigures(Protocol):
+    """The recording service as a whole; what is None is not known yet."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether recording is stopped: the disk is full of footage that must stay."""
+        ...
+
+    @property
+    def recorder_running(self) -> bool:
+        """Whether there is a recorder process."""
+        ...
+
+    @property
+    def recorder_deaths(self) -> int:
+        """How often it died."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Whole segments that are not on the shelf yet."""
+        ...
+
+    @property
+    def left(self) -> int:
+        """Segments that stay in the spool for want of room in that queue."""
+        ...
+
+    @property
+    def recovered(self) -> int:
+        """Segments that a crash had left."""
+        ...
+
+    @property
+    def unreadable(self) -> int:
+        """Files that can't be read, kept for a person."""
+        ...
+
+    @property
+    def deleted(self) -> int:
+        """Segments that the janitor deleted."""
+        ...
+
+    @property
+    def given_up(self) -> int:
+        """Those among them that went before their time."""
+        ...
+
+    @property
+    def recorded_bytes(self) -> int | None:
+        """Footage on the shelf."""
+        ...
+
+    @property
+    def free_bytes(self) -> int | None:
+        """Free on the footage's disk."""
+        ...
+
+    @property
+    def forecasts(self) -> Sequence[Forecast]:
+        """For how many days each camera's footage fits."""
         ...
 
 
@@ -135,3 +220,4 @@ class Sources:
     connections: Connections | None = None
     links: Links | None = None
     recording: Recording | None = None
+    footage: Callable[[], FootageFigures | None] | None = None

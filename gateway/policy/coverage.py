@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from gateway.policy.retention import merge
 
@@ -88,16 +88,3 @@ def _append(told: list[Gap], start: datetime, end: datetime, cause: str) -> None
         told[-1] = Gap(start=told[-1].start, end=end, cause=cause)
     elif start < end:
         told.append(Gap(start=start, end=end, cause=cause))
-
-
-def local_days(start: datetime, end: datetime, zone: tzinfo) -> list[tuple[datetime, datetime]]:
-    """[start, end) cut at the midnights of a time zone: an inspector's days."""
-    days: list[tuple[datetime, datetime]] = []
-    at = start
-    while at < end:
-        local = at.astimezone(zone)
-        tomorrow = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        until = min(end, tomorrow.astimezone(at.tzinfo))
-        days.append((at, until))
-        at = until
-    return days

@@ -11,9 +11,6 @@ from gateway.recording.protocol import Cause, Lost, Opened, Progress
 
 logger = logging.getLogger(__name__)
 
-#: A camera of which nothing came for so long is lost ([recording] lost_after_s); one that reboots quickly is not. Seconds.
-OFFLINE_AFTER_S = 30.0
-
 #: One that is being recorded is heard of each 5 s only: less than this is no silence. Seconds.
 _WORDS_MISSED_S = 15.0
 
@@ -22,11 +19,14 @@ _AWAY = frozenset({Cause.CAMERA, Cause.NETWORK})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraStats:
-    """One camera, for metrics. Totals since the gateway's start; `reason` says why it is not being recorded, `segments` are files that came onto the shelf."""
+    """One camera, for metrics. Totals since the service's start; `segments` are files that came onto the shelf.
+
+    `packets` and `bytes` came from the camera, `dropped` packets of them could not be written; an interruption is an
+    end of being recorded, whatever its cause.
+    """
 
     camera: str
     recording: bool
-    reason: str
     segments: int
     packets: int
     bytes: int
@@ -37,9 +37,8 @@ class CameraStats:
 class CameraWatch:
     """Keeps one camera's presence and gaps in the journal."""
 
-    def __init__(
-        self, camera: str, journal: RecordingJournal, clock: Clock, *, lost_after_s: float = OFFLINE_AFTER_S
-    ) -> None:
+    def __init__(self, camera: str, journal: RecordingJournal, clock: Clock, *, lost_after_s: float) -> None:
+        """A camera of which nothing came for `lost_after_s` seconds is lost; one that reboots quickly is not."""
         self.camera = camera
         self._journal = journal
         self._clock = clock
@@ -57,7 +56,6 @@ class CameraWatch:
         return CameraStats(
             camera=self.camera,
             recording=self._gap is None,
-            reason=self._reason,
             segments=self._segments,
             packets=self._packets,
             bytes=self._bytes,

@@ -51,28 +51,42 @@ def _ownership(db: sqlite3.Connection, shelf: Shelf) -> list[Finding]:
         Finding(6, f"{path} is on the shelf and no row owns it; the gateway adopts it at its start")
         for path in sorted(there - segments.keys() - garbage)
     ]
-    for path, size in sorted(segments.items()):
-        if path not in there:
+    for path, expected in sorted(segments.items()):
+        size = _size(shelf.path(path))
+        if size is None:
             findings.append(Finding(6, f"{path} has a row, and is not on the shelf"))
-        elif shelf.path(path).stat().st_size != size:
-            findings.append(
-                Finding(6, f"{path} has {shelf.path(path).stat().st_size} bytes, its row says {size}")
-            )
+        elif size != expected:
+            findings.append(Finding(6, f"{path} has {size} bytes, its row says {expected}"))
     return findings
+
+
+def _size(file: Path) -> int | None:
+    """None where there is none, or none any more: a running daemon deletes."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _held_garbage(db: sqlite3.Connection, journal: Path, now_ms: int) -> list[Finding]:
     if not journal.exists():
         return []
-    holds = connect(journal, readonly=True)
     try:
-        live = holds.execute(
-            "select camera, from_ms, to_ms from hold where expires_ms is null or expires_ms > ?", (now_ms,)
-        ).fetchall()
-    finally:
-        holds.close()
+        live = _live_holds(journal, now_ms)
+    except sqlite3.Error as error:
+        return [Finding(7, f"which footage is held can't be said: {journal} can't be read: {error}")]
     return [
         Finding(7, f"{path} is condemned, though it is held; the gateway makes it a segment again")
         for camera, start, end, path in db.execute("select camera, start_ms, end_ms, path from garbage")
         if any(held == camera and start < to and end > since for held, since, to in live)
     ]
+
+
+def _live_holds(journal: Path, now_ms: int) -> list[tuple[str, int, int]]:
+    holds = connect(journal, readonly=True)
+    try:
+        return holds.execute(
+            "select camera, from_ms, to_ms from hold where expires_ms is null or expires_ms > ?", (now_ms,)
+        ).fetchall()
+    finally:
+        holds.close()

@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.recording.leftovers import recover
+from gateway.recording.names import free_name
 from gateway.recording.protocol import Cause, Opened, Recovered, Report, SegmentFinished, Task
 from gateway.recording.timeline import Span, Stamp, Timeline
 
@@ -114,7 +115,9 @@ class Cutter:
         self._span = Span(wall, arrival, first)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = SegmentFile(_free_name(self._folder, round(wall * 1000)), self._stream, stamp.dts)
+            self._file = SegmentFile(
+                free_name(self._folder, str(round(wall * 1000))), self._stream, stamp.dts
+            )
         except OSError as error:
             raise Interrupted(Cause.DISK, f"no new file in the spool: {error.strerror}") from None
         self._last_dts = stamp.dts
@@ -122,7 +125,7 @@ class Cutter:
     def _settle(self, file: "SegmentFile") -> None:
         """The first segment's start is known now and its first fragments are on disk: name it so, and tell."""
         try:
-            file.rename(_free_name(self._folder, self._span.start_ms))
+            file.rename(free_name(self._folder, str(self._span.start_ms)))
         except OSError as error:
             self._abandon(file)
             raise Interrupted(Cause.DISK, f"the spool does not take more: {error.strerror}") from None
@@ -216,11 +219,3 @@ class SegmentFile:
             self._container.close()
         except (OSError, av.FFmpegError):
             return  # the fault is known and reported already
-
-
-def _free_name(folder: Path, start_ms: int) -> Path:
-    path, count = folder / f"{start_ms}.mp4", 0
-    while path.exists():
-        count += 1
-        path = folder / f"{start_ms}-{count}.mp4"
-    return path

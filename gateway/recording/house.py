@@ -54,7 +54,6 @@ class House:
         self._clock = clock
         self._on_stuck = on_stuck
         self._nudged = asyncio.Event()
-        self._called = False
         self._refused = False
         self.ready = asyncio.Event()
         self.last_round: Round | None = None
@@ -62,11 +61,6 @@ class House:
 
     def nudge(self) -> None:
         """Space may have become short: look before the time."""
-        self._nudged.set()
-
-    def go_round(self) -> None:
-        """Send the janitor round before the time, short or not."""
-        self._called = True
         self._nudged.set()
 
     async def run(self) -> NoReturn:
@@ -128,6 +122,7 @@ class House:
         self.deleted += last.deleted
         self.given_up += last.given_up
         self._on_stuck(last.stuck)
+        self._trouble.take_over()  # library, files and space have been seen: what is wrong is known now
         if last.unfinished:
             return 0.0
         return _RETRY_DISK_S if last.stuck else ROUND_S
@@ -149,9 +144,8 @@ class House:
         until = self._clock.monotonic() + seconds
         await self._clock.sleep(min(seconds, ROUND_LEAST_S))
         while (left := until - self._clock.monotonic()) > 0:
-            if not await self._nudged_within(left) or self._called or await self._is_short():
+            if not await self._nudged_within(left) or await self._is_short():
                 break
-        self._called = False
 
     async def _nudged_within(self, seconds: float) -> bool:
         waiting = asyncio.create_task(self._nudged.wait())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 
+from gateway.recording.names import free_name
 from gateway.recording.protocol import Recovered, Unreadable
 
 logger = logging.getLogger(__name__)
@@ -107,16 +108,8 @@ def _readable(container: av.container.InputContainer, stream: av.VideoStream) ->
 def _set_aside(path: Path, camera: str, unreadable: Path, reason: str) -> Unreadable:
     try:
         unreadable.mkdir(parents=True, exist_ok=True)
-        kept = path.rename(_free_name(unreadable, path))
+        kept = path.rename(free_name(unreadable, path.stem))
     except OSError as error:
         logger.warning("%s can't be set aside: %s", path, error.strerror)
         kept = path
     return Unreadable(camera=camera, path=str(kept), reason=reason)
-
-
-def _free_name(folder: Path, path: Path) -> Path:
-    target, count = folder / path.name, 1
-    while target.exists():
-        count += 1
-        target = folder / f"{path.stem}-{count}{path.suffix}"
-    return target

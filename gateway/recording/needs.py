@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from gateway.model import GATEWAY, EventType, Kind, Presence
+from gateway.model import GATEWAY, Alarm, EventType, Kind, Presence
 from gateway.policy.retention import Hold
 from gateway.wire import JsonObject
 
@@ -41,6 +41,11 @@ class RecordedGap(Protocol):
 
 class RecordingJournal(Protocol):
     """The part of `gateway.store.Journal` that recording uses."""
+
+    @property
+    def open_alarms(self) -> Mapping[str, Alarm]:
+        """The alarms that no person has closed, by id."""
+        ...
 
     async def presence(
         self, device: str, presence: Presence, reason: str = "", identity: Mapping[str, str] | None = None

@@ -19,7 +19,7 @@ from gateway.store.library_rows import NewSegment
 
 logger = logging.getLogger(__name__)
 
-#: Files that may wait to be placed; of more the names are forgotten, they are found in the spool at the next start.
+#: Files that may wait to be placed; of more the names are forgotten, until a recorder starts and reads the spool again.
 MAX_WAITING = 10_000
 
 _RETRY_S = 10.0
@@ -36,8 +36,10 @@ class _Waiting:
 class Placer:
     """Places what is reported, in order; what the disk does not take goes to the end and is tried again.
 
-    `on_placed` is called after each; `on_trouble` with what is wrong when none can be placed, and with "" when it
-    works again.
+    `on_placed` is called after each. `on_trouble` is told what is wrong and how, and "" when it is right again, each
+    as often as it is seen: `shelf` while no file can be placed, `queue` from the first file that found no room
+    until half of the queue is free. Those files are placed once a recorder starts again: how far a file goes can
+    be read only there, and to start one for that would interrupt every camera.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Placer:
         clock: Clock,
         clock_state: Callable[[], ClockState],
         on_placed: Callable[[NewSegment], None],
-        on_trouble: Callable[[str], None],
+        on_trouble: Callable[[str, str], None],
     ) -> None:
         self._shelf = shelf
         self._library = library
@@ -62,7 +64,7 @@ class Placer:
         self._on_trouble = on_trouble
         self._waiting: dict[str, _Waiting] = {}
         self._wake = asyncio.Event()
-        self.placed = self.recovered = self.left = 0
+        self.recovered = self.left = 0
 
     @property
     def waiting(self) -> int:
@@ -71,8 +73,12 @@ class Placer:
 
     def add(self, report: SegmentFinished | Recovered) -> None:
         """Place this file soon."""
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING and report.path not in self._waiting:
             self.left += 1
+            self._on_trouble(
+                "queue",
+                f"{MAX_WAITING} files wait for the shelf, more stay in the spool until the next start",
+            )
             return
         self._waiting.setdefault(report.path, _Waiting(report))
         self._wake.set()
@@ -94,7 +100,7 @@ class Placer:
             try:
                 await self._place(waiting)
             except LibraryUnusable as error:
-                self._on_trouble(f"footage can't be put on the shelf: {error}")
+                self._on_trouble("shelf", f"footage can't be put on the shelf: {error}")
                 return False  # it takes no other's row either
             except OSError as error:
                 self._waiting[path] = self._waiting.pop(path)  # to the end: the others must not wait for it
@@ -106,11 +112,13 @@ class Placer:
             else:
                 del self._waiting[path]
                 placed = True
-                self._on_trouble("")
+                self._on_trouble("shelf", "")
+                if len(self._waiting) <= MAX_WAITING // 2:
+                    self._on_trouble("queue", "")
         if placed:
             _set_apart(failed)
         elif trouble:
-            self._on_trouble(trouble)
+            self._on_trouble("shelf", trouble)
         return not self._waiting
 
     async def _place(self, waiting: _Waiting) -> None:
@@ -130,7 +138,6 @@ class Placer:
                 await self._inventory.take_day(report.camera, f"{start:%Y-%m-%d}")
                 return
         await self._library.add_segment(waiting.placed)
-        self.placed += 1
         self.recovered += isinstance(report, Recovered)
         self._on_placed(waiting.placed)
 

@@ -70,7 +70,7 @@ class RecordingService:
             clock=clock,
             clock_state=clock_state,
             on_placed=self._on_placed,
-            on_trouble=lambda what: self._trouble.note("shelf", what),
+            on_trouble=self._trouble.note,
         )
         janitor = Janitor(
             site,
@@ -105,24 +105,19 @@ class RecordingService:
         last = self._house.last_round
         return RecordingStats(
             cameras=tuple(watch.stats for watch in self._watches.values()),
-            recorder_pid=self._recorder.pid if self._recorder else None,
+            paused=self._paused,
+            recorder_running=self._recorder is not None and self._recorder.pid is not None,
             recorder_deaths=self._recorder.deaths if self._recorder else 0,
-            segments_placed=self._placer.placed,
-            segments_recovered=self._placer.recovered,
-            segments_waiting=self._placer.waiting,
+            waiting=self._placer.waiting,
+            left=self._placer.left,
+            recovered=self._placer.recovered,
             unreadable=self._unreadable,
             deleted=self._house.deleted,
             given_up=self._house.given_up,
-            recorded_bytes=last.disk.recorded_bytes if last else 0,
-            free_bytes=last.disk.free_bytes if last else 0,
-            paused=self._paused,
+            recorded_bytes=last.disk.recorded_bytes if last else None,
+            free_bytes=last.disk.free_bytes if last else None,
             forecasts=last.forecasts if last else (),
-            troubles=self._trouble.all,
         )
-
-    def tidy_soon(self) -> None:
-        """Send the janitor round before its time."""
-        self._house.go_round()
 
     # ---- life
 

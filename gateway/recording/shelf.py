@@ -15,7 +15,9 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.clock import from_ms, to_ms
+from gateway.recording.names import free_name
 from gateway.store.library_rows import NewSegment
+from gateway.store.side import sync_directory
 
 _NAME = re.compile(r"^(?P<start>\d{1,15})-(?P<end>\d{1,15})(?P<untrusted>-u)?(-\d+)?\.mp4$")
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
@@ -56,11 +58,11 @@ class Shelf:
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             for parent in (folder.parent, self.root, self.directory):
-                _sync(parent)
-        target = _free_name(folder, f"{to_ms(start)}-{to_ms(end)}{'' if trusted else '-u'}")
+                sync_directory(parent)
+        target = free_name(folder, f"{to_ms(start)}-{to_ms(end)}{'' if trusted else '-u'}")
         spooled.rename(target)
-        _sync(folder)
-        _sync(spooled.parent)
+        sync_directory(folder)
+        sync_directory(spooled.parent)
         relative = target.relative_to(self.root).as_posix()
         return NewSegment(camera=camera, start=start, end=end, bytes=size, path=relative, trusted=trusted)
 
@@ -73,10 +75,10 @@ class Shelf:
         for folder in {self.path(relative).parent for relative in relatives}:
             if not folder.is_dir():
                 continue
-            _sync(folder)
+            sync_directory(folder)
             if not any(folder.iterdir()):
                 folder.rmdir()
-                _sync(folder.parent)
+                sync_directory(folder.parent)
 
     def cameras(self) -> list[str]:
         """The cameras that have a folder."""
@@ -127,23 +129,7 @@ class Shelf:
         return from_ms(round(max(times) * 1000)) if times else None
 
 
-def _free_name(folder: Path, stem: str) -> Path:
-    path, count = folder / f"{stem}.mp4", 1
-    while path.exists():
-        count += 1
-        path = folder / f"{stem}-{count}.mp4"
-    return path
-
-
 def _folders(parent: Path) -> list[str]:
     if not parent.is_dir():
         return []
     return sorted(entry.name for entry in os.scandir(parent) if entry.is_dir())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

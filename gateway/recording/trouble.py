@@ -24,11 +24,6 @@ class Trouble:
         self._active: set[str] = set()
         self._changed = asyncio.Event()
 
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Everything that is wrong now."""
-        return tuple(self._wrong.values())
-
     def note(self, what: str, detail: str, *, subject: str = GATEWAY) -> None:
         """Something is wrong, in the words of `detail`; with "" it is right again."""
         known = self._wrong.get((subject, what), "")
@@ -48,6 +43,20 @@ class Trouble:
         await self._journal.raise_own(Kind.RECORDING_LOST, GATEWAY, detail)
         self._active.add(GATEWAY)
         self._changed.set()
+
+    def take_over(self) -> None:
+        """What an earlier run left in alarm is ours: it returns if nothing is wrong with its subject.
+
+        To be called once enough of this run has been seen to know that; again does no harm.
+        """
+        left = {
+            alarm.source.subject
+            for alarm in self._journal.open_alarms.values()
+            if alarm.source.kind is Kind.RECORDING_LOST and alarm.returned_at is None
+        }
+        if not left <= self._active:
+            self._active |= left
+            self._changed.set()
 
     async def run(self) -> NoReturn:
         """Keep the alarms in step, until cancelled. A return waits a little: what comes and goes is one alarm."""

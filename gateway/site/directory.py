@@ -1,6 +1,6 @@
 """Who and where: from a signal, device or camera to the source that an alarm about it names."""
 
-from gateway.model import GATEWAY, Kind, Severity, Signal, Source, Zone
+from gateway.model import GATEWAY, Kind, Signal, Source, Zone
 from gateway.policy.severity import severity_of
 from gateway.site.site import DeviceEntry, PointEntry, Site
 
@@ -34,6 +34,10 @@ class Directory:
     def has_connection(self, subject: str) -> bool:
         """Whether the site file names this device or bus."""
         return any(subject in (device.id, device.connection) for device in self._devices.values())
+
+    def records(self, camera: str | None = None) -> bool:
+        """Whether the site file has this camera recorded; None: any camera at all."""
+        return any(known.settings.record and camera in (None, known.id) for known in self.site.cameras)
 
     def of_signal(self, signal: Signal) -> Source:
         """The source of a driver's signal; an address no point names is in its device's zone (CONTRACT)."""
@@ -71,10 +75,6 @@ class Directory:
             name=(device.name or device.id) if device else subject,
             zone=self.zone(device.zone) if device else None,
         )
-
-    def severity_of_loss(self, subject: str) -> Severity:
-        """How bad it is to lose this device or bus."""
-        return severity_of(Kind.DEVICE_LOST, carries_life_safety=self._carries_life_safety(subject))
 
     def _carries_life_safety(self, subject: str) -> bool:
         """Whether a panic, duress or fire point hangs on this device or bus."""

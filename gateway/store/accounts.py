@@ -1,6 +1,5 @@
 """Console accounts from outside the daemon: `users` writes them beside it, and the daemon follows within seconds."""
 
-import sqlite3
 from pathlib import Path
 
 from gateway.store.database import connect, prepare_journal
@@ -29,18 +28,13 @@ def write_account(path: Path, account: Account, now_ms: int) -> None:
     try:
         prepare_journal(db)
         db.execute("begin immediate")
-        put_account_row(db, account, now_ms)
+        db.execute(
+            "insert into account (name, display, hash, role, disabled, created_ms) values (?,?,?,?,?,?)"
+            " on conflict (name) do update set display = excluded.display, hash = excluded.hash,"
+            " role = excluded.role, disabled = excluded.disabled",
+            (account.name, account.display, account.hash, account.role, int(account.disabled), now_ms),
+        )
+        db.execute("delete from session where account = ?", (account.name,))
         db.execute("commit")
     finally:
         db.close()
-
-
-def put_account_row(db: sqlite3.Connection, account: Account, now_ms: int) -> None:
-    """The account's row as it is now; its sessions end."""
-    db.execute(
-        "insert into account (name, display, hash, role, disabled, created_ms) values (?,?,?,?,?,?)"
-        " on conflict (name) do update set display = excluded.display, hash = excluded.hash,"
-        " role = excluded.role, disabled = excluded.disabled",
-        (account.name, account.display, account.hash, account.role, int(account.disabled), now_ms),
-    )
-    db.execute("delete from session where account = ?", (account.name,))

@@ -1,4 +1,10 @@
-"""`fsck` for the journal: each numbered invariant (gateway/README.md) as a query on a site's real file."""
+"""`fsck` for the journal: each numbered invariant (gateway/README.md) that its file can show, as a query on it.
+
+That two alarms of one cause are not open at once (I5) is a unique index: the schema is compared with ours and SQLite's
+integrity check reads the index, so a breach is a finding without a number. I6, and the deleting half of I7, are of the
+footage: recording/check.py. No file can show I1 (when a device was acknowledged), I9 (what was late), I10 (whether the
+clock was trusted when something went by age) and I11 (a viewing that was not written down): they have no query.
+"""
 
 import json
 import sqlite3
@@ -6,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.model import EventType
 from gateway.store.database import SCHEMA_VERSION, connect, connect_memory
-from gateway.store.transaction import REPETITIONS_KEPT
+from gateway.store.transaction import REPETITION_WINDOW_MS, REPETITIONS_KEPT
 from gateway.wire import envelope
 
 #: Findings of one kind that are listed; the rest is counted.
@@ -80,8 +87,13 @@ def _schema(db: sqlite3.Connection) -> dict[str, str]:
     return dict(db.execute("select name, sql from sqlite_schema where sql is not null"))
 
 
+_DAY_MS = 86_400_000
+
+#: A stream that began because the journal, or the memory in its place, was gone: what was before it may be incomplete.
+_AFTER_A_LOSS = "reason in ('journal-lost', 'journal-salvaged', 'memory-lost', 'memory-mode')"
+
 #: Events younger than this, counted back from the newest, are never pruned (`[journal] keep_days` is 30 at least).
-_NEVER_PRUNED_MS = 30 * 86_400_000
+_NEVER_PRUNED_MS = 30 * _DAY_MS
 
 
 def _border(db: sqlite3.Connection) -> int:
@@ -91,12 +103,11 @@ def _border(db: sqlite3.Connection) -> int:
 
 def _i2_alarms_have_their_events(db: sqlite3.Connection) -> Iterator[str]:
     for (alarm,) in db.execute(
-        "select id from alarm where last_raised_ms >= ?"
+        "select id from alarm where last_raised_ms >= ?"  # noqa: S608 - our own words
         " and last_raised_ms >= (select min(recorded_ms) from event)"
         " and not exists (select 1 from event where event.alarm_id = alarm.id)"
         # taken from the side copy: its events went with the journal, or with the memory, that had them
-        " and not exists (select 1 from stream where started_ms >= last_raised_ms"
-        " and reason in ('journal-lost', 'journal-salvaged', 'memory-lost', 'memory-mode'))",
+        f" and not exists (select 1 from stream where started_ms >= last_raised_ms and {_AFTER_A_LOSS})",
         (_border(db),),
     ):
         yield f"alarm {alarm} has no event"
@@ -110,6 +121,18 @@ def _i3_few_messages_are_remembered(db: sqlite3.Connection) -> Iterator[str]:
     for account, count in db.execute("select account, count(*) from message group by account"):
         if count > REPETITIONS_KEPT:
             yield f"{count} messages of account {account} are remembered, {REPETITIONS_KEPT} are allowed"
+
+
+def _i3_no_message_is_there_twice(db: sqlite3.Connection) -> Iterator[str]:
+    for account, first, again in db.execute(
+        "select a.account, a.received_ms, b.received_ms from message a"  # noqa: S608 - our own words
+        " join message b on b.account = a.account and b.bytes = a.bytes and b.id > a.id"
+        " where abs(b.received_ms - a.received_ms) <= ?"
+        f" and not exists (select 1 from stream where {_AFTER_A_LOSS}"
+        " and started_ms between min(a.received_ms, b.received_ms) and max(a.received_ms, b.received_ms))",
+        (REPETITION_WINDOW_MS,),
+    ):
+        yield f"account {account} has the same message twice, received at {first} and {again} ms"
 
 
 def _i4_sequences_have_no_gap(db: sqlite3.Connection) -> Iterator[str]:
@@ -135,12 +158,10 @@ def _i4_every_event_is_in_the_outbox(db: sqlite3.Connection) -> Iterator[str]:
         yield f"event {event} was never put into an outbox"
 
 
-def _i5_alarms_are_consistent(db: sqlite3.Connection) -> Iterator[str]:
-    for subject, kind, count in db.execute(
-        "select subject, kind, count(*) from alarm where closed_ms is null group by subject, kind having count(*) > 1"
-    ):
-        yield f"{count} alarms of {subject}, {kind}, are open at once"
-    for (alarm,) in db.execute(
+def _i5_alarms_are_closed_by_the_rules(db: sqlite3.Connection) -> Iterator[str]:
+    for (
+        alarm,
+    ) in db.execute(  # a `check` too, but SQLite's integrity check reads none on a read-only connection
         "select id from alarm where closed_ms is not null"
         " and (returned_ms is null or acknowledged_ms is null or closed_by is null)"
     ):
@@ -161,6 +182,19 @@ def _i7_open_urgent_alarms_hold(db: sqlite3.Connection) -> Iterator[str]:
         yield f"alarm {alarm} is open, has cameras, and holds no footage"
 
 
+def _i8_what_was_given_up_was_told(db: sqlite3.Connection) -> Iterator[str]:
+    """The event comes once a day for each camera, so one of the day on which the footage ended, or later, will do."""
+    for camera, start, end in db.execute(
+        "select camera, from_ms, to_ms from gap where cause = 'given-up'"  # noqa: S608 - our own words
+        " and to_ms between ? and (select max(recorded_ms) from event)"
+        " and not exists (select 1 from event where type = ? and subject = gap.camera"
+        "  and recorded_ms >= gap.to_ms / ? * ? and cast(body as text) like '%\"footage-given-up\"%')"
+        f" and not exists (select 1 from stream where started_ms >= gap.to_ms and {_AFTER_A_LOSS})",
+        (_border(db), EventType.DEGRADED.value, _DAY_MS, _DAY_MS),
+    ):
+        yield f"footage of {camera} from {start} to {end} ms was given up, and no event says so"
+
+
 def _i12_bytes_are_whole(db: sqlite3.Connection) -> Iterator[str]:
     for event_id, body in db.execute("select event_id, body from event"):
         try:
@@ -175,9 +209,11 @@ def _i12_bytes_are_whole(db: sqlite3.Connection) -> Iterator[str]:
 _CHECKS: tuple[tuple[int, Callable[[sqlite3.Connection], Iterator[str]]], ...] = (
     (2, _i2_alarms_have_their_events),
     (3, _i3_few_messages_are_remembered),
+    (3, _i3_no_message_is_there_twice),
     (4, _i4_sequences_have_no_gap),
     (4, _i4_every_event_is_in_the_outbox),
-    (5, _i5_alarms_are_consistent),
+    (5, _i5_alarms_are_closed_by_the_rules),
     (7, _i7_open_urgent_alarms_hold),
+    (8, _i8_what_was_given_up_was_told),
     (12, _i12_bytes_are_whole),
 )

@@ -159,20 +159,22 @@ class JournalCore:
         )
 
     async def close(self) -> None:
-        """Commit what waits (5 s at most), save the side copy (2 s), let go of every file (1 s). Again does nothing."""
+        """Let go of what is read (1 s at most), commit what waits (5 s), save the side copy (2 s). Again does nothing."""
         if self._closed:
             return
         self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await (
+            self._reader.close()
+        )  # first: the last connection to a file takes its log in, and this one may not write
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_LIMIT_S):
                 await self._writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SIDE_COPY_LIMIT_S):
                 await self._save_side_copy()
-        await self._reader.close()
 
     def _disk_has_changed(self) -> None:
         if self._disk.durability is Durability.MEMORY:

@@ -204,7 +204,10 @@ class Intake(JournalCore):
         """Whether the source can still report a return. An address that no point names is asked anew at each start."""
         if source.point is not None:
             return self.directory.has_point(source.point, source.kind)
-        return source.subject == GATEWAY or self.directory.has_connection(source.subject)
+        of_gateway = source.subject == GATEWAY
+        if source.kind in {Kind.RECORDING_LOST, Kind.RETENTION_RISK}:
+            return self.directory.records(None if of_gateway else source.subject)
+        return of_gateway or self.directory.has_connection(source.subject)
 
 
 def _record(tx: Transaction, signal: Signal, source: Source, *, drill: bool) -> tuple[bool, list[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from gateway.clock import Clock, from_ms, to_ms
+from gateway.clock import Clock, from_ms, ms_or_none, to_ms
 from gateway.errors import JournalUnwritable, NotFound
 from gateway.model import Alarm, ClockState, Durability, EventType
 from gateway.site import Site
@@ -75,7 +75,7 @@ class Journal(Upkeep):
                         reason,
                         actor,
                         to_ms(tx.now),
-                        None if expires is None else to_ms(expires),
+                        ms_or_none(expires),
                     ),
                 ).fetchone()[0]
             )
@@ -135,7 +135,7 @@ class Journal(Upkeep):
             f"select {ALARM_COLUMNS} from alarm"  # noqa: S608 - our own column list
             " where ?1 is null or raised_ms < ?1 or (raised_ms = ?1 and id < ?2)"
             " order by raised_ms desc, id desc limit ?3",
-            (None if before is None else to_ms(before), before_id, limit),
+            (ms_or_none(before), before_id, limit),
         )
         return [alarm_of(row) for row in rows]
 

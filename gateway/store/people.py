@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from gateway.clock import from_ms, to_ms
+from gateway.clock import from_ms, ms_or_none, to_ms
 from gateway.model import Durability
-from gateway.store.accounts import put_account_row
-from gateway.store.mirror import account_of, accounts_of
+from gateway.store.mirror import account_of
 from gateway.store.outbox import Outbox
 from gateway.store.rows import AccessRow, Account, Session
 from gateway.store.transaction import Transaction
@@ -14,16 +13,6 @@ from gateway.store.transaction import Transaction
 
 class People(Outbox):
     """Accounts are few and kept in memory too, so that a box whose disk is lost still knows its guards."""
-
-    async def put_account(self, account: Account) -> None:
-        """Add an account or change it; a disabled or changed one loses its sessions."""
-
-        def work(tx: Transaction) -> dict[str, Account]:
-            put_account_row(tx.db, account, to_ms(tx.now))
-            return {kept.name: kept for kept in accounts_of(tx.db)}
-
-        self._mirror.accounts = await self._write(work)
-        self._side_dirty.set()
 
     async def follow_accounts(self) -> None:
         """See what `users` wrote beside the daemon."""
@@ -97,7 +86,7 @@ class People(Outbox):
             lambda tx: tx.db.execute(
                 "insert into access_log (at_ms, actor, action, camera, from_ms, to_ms, reason)"
                 " values (?,?,?,?,?,?,?)",
-                (to_ms(tx.now), actor, action, camera, _ms(start), _ms(end), reason),
+                (to_ms(tx.now), actor, action, camera, ms_or_none(start), ms_or_none(end), reason),
             )
         )
 
@@ -124,7 +113,3 @@ def _access(row: tuple[Any, ...]) -> AccessRow:  # Any: SQLite's values
         end=None if end is None else from_ms(end),
         reason=reason,
     )
-
-
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else to_ms(moment)

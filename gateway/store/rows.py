@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from gateway.clock import from_ms, to_ms
+from gateway.clock import from_ms, ms_or_none, to_ms
 from gateway.model import Alarm, DevicePresence, EventType, Kind, Presence, Severity, Source, Verdict, Zone
 
 
@@ -158,15 +158,15 @@ def alarm_row(alarm: Alarm) -> tuple[str | int | None, ...]:
         int(alarm.drill),
         to_ms(alarm.raised_at),
         to_ms(alarm.last_raised_at),
-        _ms(alarm.returned_at),
-        _ms(alarm.acknowledged_at),
+        ms_or_none(alarm.returned_at),
+        ms_or_none(alarm.acknowledged_at),
         alarm.acknowledged_by,
-        _ms(alarm.closed_at),
+        ms_or_none(alarm.closed_at),
         alarm.closed_by,
         alarm.verdict.value if alarm.verdict else None,
         alarm.repeats,
         alarm.escalation,
-        _ms(alarm.shelved_until),
+        ms_or_none(alarm.shelved_until),
         alarm.shelved_by,
         alarm.shelved_reason,
         alarm.detail,
@@ -276,10 +276,6 @@ def presence_of(row: tuple[str, str, int, str, str]) -> DevicePresence:
         reason=reason,
         identity=json.loads(identity),
     )
-
-
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else to_ms(moment)
 
 
 def _moment(value: object) -> datetime | None:

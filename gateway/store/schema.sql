@@ -2,7 +2,8 @@
 --
 -- Conventions: `_ms` is milliseconds since 1970-01-01T00:00:00Z; text is UTF-8; identifiers are those of the site file.
 -- Invariants (gateway/README.md) that a table guards are named as I1, I2, …
--- This file is the newest schema. A journal of an earlier version is brought here by migrations/NNN.sql; a test holds both equal.
+-- This file is the newest schema, and the first. The next one brings a journal of this version with it by migrations/002.sql,
+-- and a test that holds both equal.
 
 -- One row: whose journal this is and how often the daemon has started on it.
 create table journal (

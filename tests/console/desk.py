@@ -17,7 +17,7 @@ from gateway.console import Console, ConsoleDeps, HealthProblem, Limits, hash_pa
 from gateway.model import Kind, Level, Origin, Signal
 from gateway.site import Site
 from gateway.store import Account, Journal
-from tests.sites import school
+from tests.sites import put_account, school
 from tests.wait import until
 
 PASSWORD = "correct horse"
@@ -108,7 +108,7 @@ async def desk(
     journal = await Journal.open(site, clock=clock)
     for account in (WANG, LI):
         if journal.account(account.name) != account:
-            await journal.put_account(account)
+            await put_account(journal, account)
     console = Console(
         ConsoleDeps(
             journal=journal, site=site, clock=clock, health=health or Health(), limits=limits, **views

@@ -12,6 +12,7 @@ from gateway.console import hash_password
 from gateway.errors import ActRefused
 from tests.clocks import ManualClock
 from tests.console.desk import LI, PASSWORD, WANG, ShiftedClock, desk, listening
+from tests.sites import put_account
 from tests.wait import until
 
 
@@ -51,7 +52,7 @@ async def test_a_wrong_password_an_unknown_name_and_a_disabled_account_look_alik
 ) -> None:
     """Same status, same words, in Chinese by default and in English on demand; and each is on the access log."""
     async with desk(tmp_path) as running:
-        await running.journal.put_account(replace(WANG, name="disabled", disabled=True))
+        await put_account(running.journal, replace(WANG, name="disabled", disabled=True))
         browser = await running.browser()
         body = {"name": name, "password": password}
         answer = await browser.post("/api/session", json=body)
@@ -139,9 +140,9 @@ async def test_a_changed_account_loses_its_sessions(tmp_path: Path) -> None:
     """A new password, or a disabled account, ends what was signed in with the old one."""
     async with desk(tmp_path) as running:
         guard, admin = await running.guard(), await running.guard("li")
-        await running.journal.put_account(replace(WANG, hash=hash_password("another password")))
+        await put_account(running.journal, replace(WANG, hash=hash_password("another password")))
         assert (await guard.get("/api/alarms")).status_code == 401
-        await running.journal.put_account(replace(LI, disabled=True))
+        await put_account(running.journal, replace(LI, disabled=True))
         assert (await admin.get("/api/alarms")).status_code == 401
 
 

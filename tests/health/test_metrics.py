@@ -1,6 +1,7 @@
 """gateway.health.metrics: the page of a gateway with a real journal, read back as Prometheus reads it."""
 
 import asyncio
+import logging
 import random
 import re
 from collections.abc import AsyncIterator
@@ -9,22 +10,29 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.clock import SystemClock
 from gateway.console import LinkState
 from gateway.errors import JournalUnwritable
-from gateway.health.listener import MetricsListener
-from gateway.health.metrics import CONTENT_TYPE, Metrics
+from gateway.health.clockwatch import CONFIRMED, ClockWatch
+from gateway.health.metrics import Metrics
+from gateway.health.notify import Notifier
 from gateway.health.sources import Connections, Sources
 from gateway.health.tracer import MetricsTracer
 from gateway.health.watchdog import Problem
 from gateway.model import AlarmState, ClockState, Kind, Level, Origin, Presence, Signal
+from gateway.policy.retention import Forecast
+from gateway.recording.cameras import CameraStats
+from gateway.recording.stats import RecordingStats
+from gateway.services import Basis, Services
 from gateway.site import MetricsSettings, Site
 from gateway.store import Journal
 from gateway.supervisor import ConnectionStats, Supervisor
 from tests.clocks import ManualClock
 from tests.sites import school
+from tests.wait import until
 
 ALERTS = Path(__file__).parents[2] / "config" / "prometheus-alerts.yml"
 PRESS = Signal(
@@ -34,13 +42,30 @@ PRESS = Signal(
 Labels = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """A camera's figures."""
-
-    camera: str
-    recording: bool
-    segments: int
+GATE = CameraStats(
+    camera="cam-gate",
+    recording=True,
+    segments=90,
+    packets=135_000,
+    bytes=9_000_000,
+    dropped=4,
+    interruptions=2,
+)
+FOOTAGE = RecordingStats(
+    cameras=(GATE,),
+    paused=True,
+    recorder_running=True,
+    recorder_deaths=3,
+    waiting=5,
+    left=6,
+    recovered=7,
+    unreadable=8,
+    deleted=20,
+    given_up=10,
+    recorded_bytes=3_000_000_000,
+    free_bytes=1_000_000,
+    forecasts=(Forecast(camera="cam-gate", days=91.5),),
+)
 
 
 class Busy:
@@ -75,9 +100,9 @@ class Busy:
         """In reach; and one that the site file does not name."""
         return LinkState(name="bureau", connected=True), LinkState(name="stranger", connected=True)
 
-    def cameras(self) -> tuple[Recorded, ...]:
+    def cameras(self) -> tuple[CameraStats, ...]:
         """One camera."""
-        return (Recorded("cam-gate", recording=True, segments=90),)
+        return FOOTAGE.cameras
 
 
 @dataclass(frozen=True)
@@ -130,6 +155,7 @@ async def gateway(site: Site) -> AsyncIterator[Gateway]:
             connections=busy,
             links=busy,
             recording=busy,
+            footage=lambda: FOOTAGE,
         )
     )
     yield Gateway(journal, clock, tracer, metrics, problems, clock_state)
@@ -216,10 +242,47 @@ async def test_connections_destinations_cameras_and_process(gateway: Gateway) ->
     assert of("connection_serving", "connection") == {"bus-1": 1}
     assert of("connection_idle_seconds", "connection") == {"bus-1": 12}
     assert of("camera_recording", "camera") == {"cam-gate": 1}
-    assert of("camera_segments_total", "camera") == {"cam-gate": 90}
     assert figures["campus_gateway_readings_dropped_total"][()] == 7
     assert figures["process_resident_memory_bytes"][()] > 1_000_000
     assert figures["process_cpu_seconds_total"][()] > 0
+
+
+async def test_recording(gateway: Gateway) -> None:
+    """Every figure of the recording service is a line of the page; those of a camera have its name."""
+    page = (await gateway.metrics.page()).decode()
+
+    for line in (
+        'camera_segments_total{camera="cam-gate"} 90.0',
+        'camera_packets_total{camera="cam-gate"} 135000.0',
+        'camera_bytes_total{camera="cam-gate"} 9e+06',
+        'camera_dropped_packets_total{camera="cam-gate"} 4.0',
+        'camera_interruptions_total{camera="cam-gate"} 2.0',
+        'camera_forecast_days{camera="cam-gate"} 91.5',
+        "recording_paused 1.0",
+        "recorder_running 1.0",
+        "recorder_deaths_total 3.0",
+        "segments_waiting 5.0",
+        "segments_left_total 6.0",
+        "segments_recovered_total 7.0",
+        "segments_unreadable_total 8.0",
+        "segments_deleted_total 20.0",
+        "segments_given_up_total 10.0",
+        "footage_bytes 3e+09",
+        "footage_free_bytes 1e+06",
+    ):
+        assert f"\ncampus_gateway_{line}\n" in page
+
+
+async def test_before_the_first_round_the_disk_is_not_told_to_be_empty(gateway: Gateway) -> None:
+    """What the janitor has not found out is left out; a service that has not started has no figures at all."""
+    early = replace(FOOTAGE, recorded_bytes=None, free_bytes=None, forecasts=())
+    known: list[RecordingStats | None] = [None, early]
+    sources = replace(gateway.metrics._sources, footage=lambda: known.pop(0))
+
+    assert b"recorder_running" not in await Metrics(sources).page()
+    page = await Metrics(sources).page()
+    assert b"recorder_running" in page
+    assert b"footage_" not in page
 
 
 async def test_no_label_is_made_up_by_others(gateway: Gateway) -> None:
@@ -270,17 +333,30 @@ async def test_the_supervisor_fits(gateway: Gateway, site: Site) -> None:
     assert "camera_" not in page
 
 
-async def test_the_page_over_http(gateway: Gateway) -> None:
-    """Prometheus gets it over its own listener with the content type of the text format."""
-    listener = MetricsListener(MetricsSettings(port=0), gateway.metrics.page, CONTENT_TYPE, SystemClock())
-    task = asyncio.create_task(listener.run())
-    host, port = await asyncio.wait_for(listener.listening(), 10)
+async def test_the_page_over_http(gateway: Gateway, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The daemon's metrics service sends the content type that prometheus_client gives for what wrote the page."""
+    caplog.set_level(logging.INFO, "gateway.health.listener")
+    basis = Basis(
+        site=replace(site, metrics=MetricsSettings(port=0)),
+        drivers={},
+        clock=SystemClock(),
+        clock_watch=ClockWatch("host", SystemClock(), confirmed_by=site.site.state_dir / CONFIRMED),
+        latencies=gateway.tracer,
+        tracer=gateway.tracer,
+        trace_file=None,
+        notifier=Notifier.from_environment(),
+    )
+    services = Services(basis, gateway.journal, lambda _: None, failing=dict)
+    task = asyncio.ensure_future(services.all()["metrics"]())
+    await until(lambda: "metrics at" in caplog.text)
+    address = re.search(r"metrics at (http://\S+)", caplog.text)
+    assert address
     async with httpx.AsyncClient() as client:
-        answer = await client.get(f"http://{host}:{port}/metrics")
+        answer = await client.get(address[1])
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
-    assert answer.headers["content-type"] == CONTENT_TYPE
+    assert answer.headers["content-type"] == CONTENT_TYPE_LATEST
     assert b"campus_gateway_info{" in answer.content
 
 

@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.coverage import JOINT, UNKNOWN, Gap, coverage, local_days
+from gateway.policy.coverage import JOINT, UNKNOWN, Gap, coverage
 
 START = datetime(2026, 3, 12, tzinfo=UTC)
 
@@ -84,13 +83,6 @@ def test_an_interval_the_wrong_way_round_is_refused() -> None:
     """The caller learns of its mistake."""
     with pytest.raises(ValueError, match="before the start"):
         coverage([], [], start=at(1), end=START)
-
-
-def test_days_are_those_of_the_site() -> None:
-    """12 March in Shanghai begins at 16:00 UTC the day before."""
-    days = local_days(at(0), at(86400), ZoneInfo("Asia/Shanghai"))
-
-    assert days == [(at(0), at(16 * 3600)), (at(16 * 3600), at(86400))]
 
 
 pairs = st.tuples(st.floats(-10, 110), st.floats(-10, 110)).map(lambda p: (min(p), max(p)))

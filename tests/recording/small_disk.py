@@ -44,8 +44,8 @@ async def full(folder: Path, daemon: Daemon) -> None:
     fill(folder / "disk")
     await until(lambda: daemon.service.stats.deleted >= 4, WITHIN_S)
     assert daemon.service.stats.given_up == 0, "surplus comes first"
-    placed = daemon.service.stats.segments_placed
-    await until(lambda: daemon.service.stats.segments_placed > placed + 1, WITHIN_S)
+    placed = daemon.placed()
+    await until(lambda: daemon.placed() > placed + 1, WITHIN_S)
     await until(daemon.recording, WITHIN_S)
     assert daemon.journal.presences["cam-1"].presence is Presence.ONLINE
 
@@ -58,9 +58,8 @@ async def held(folder: Path, daemon: Daemon) -> None:
     )
     await until(lambda: daemon.has(4 + 1), WITHIN_S)
     fill(folder / "disk")
-    daemon.service.tidy_soon()
     await until(lambda: daemon.service.stats.paused, WITHIN_S)
-    await until(lambda: daemon.service.stats.recorder_pid is None, WITHIN_S)
+    await until(lambda: not daemon.service.stats.recorder_running, WITHIN_S)
     await until(lambda: (Kind.RECORDING_LOST, "gateway") in daemon.alarms(), WITHIN_S)
     assert (await daemon.causes())[-1] == "disk"
     assert daemon.service.stats.deleted == 0
@@ -87,8 +86,8 @@ async def read_only(folder: Path, daemon: Daemon) -> None:
     await run("umount", "-l", disk)
     await run("mount", "--bind", folder / "kept", disk)
     await until(daemon.recording, WITHIN_S)
-    placed = daemon.service.stats.segments_placed
-    await until(lambda: daemon.service.stats.segments_placed > placed, WITHIN_S)
+    placed = daemon.placed()
+    await until(lambda: daemon.placed() > placed, WITHIN_S)
     await until(lambda: not daemon.alarms(), WITHIN_S)
     assert known <= {segment.path for segment in await daemon.segments()}
 

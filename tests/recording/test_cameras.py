@@ -22,7 +22,7 @@ class World:
     def __init__(self, journal: Journal, clock: ManualClock) -> None:
         self.journal = journal
         self.clock = clock
-        self.watch = CameraWatch("cam-1", journal, clock)
+        self.watch = CameraWatch("cam-1", journal, clock, lost_after_s=30.0)
 
     async def opened(self) -> None:
         """The recorder writes it from now on."""

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.clock import to_ms
 from gateway.model import ClockState
+from gateway.recording import placer
 from gateway.recording.inventory import Inventory
 from gateway.recording.needs import FileThread
 from gateway.recording.placer import Placer
@@ -42,7 +43,8 @@ class Bench:
     shelf: BadSpots
     library: Library
     clock: ManualClock
-    told: list[str] = field(default_factory=list)
+    placed: list[NewSegment]
+    told: list[tuple[str, str]] = field(default_factory=list)
 
     def finish(self, camera: str) -> None:
         """A segment of a minute is whole."""
@@ -62,18 +64,19 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """An empty shelf."""
     shelf, library, files, clock = BadSpots(tmp_path), Library(tmp_path), FileThread(), ManualClock()
     await library.open(stamp="1")
-    told: list[str] = []
-    placer = Placer(
+    placed: list[NewSegment] = []
+    told: list[tuple[str, str]] = []
+    queue = Placer(
         shelf=shelf,
         library=library,
         files=files,
         inventory=Inventory(shelf, library, files),
         clock=clock,
         clock_state=lambda: ClockState.TRUSTED,
-        on_placed=lambda _: None,
-        on_trouble=told.append,
+        on_placed=placed.append,
+        on_trouble=lambda what, detail: told.append((what, detail)),
     )
-    yield Bench(placer, shelf, library, clock, told)
+    yield Bench(queue, shelf, library, clock, placed, told)
     await library.close()
     files.close()
 
@@ -87,7 +90,7 @@ async def test_one_bad_file_stops_no_other(bench: Bench) -> None:
     assert not await bench.placer.place_waiting()
     assert set(await bench.library.totals()) == {"cam-2", "cam-3"}
     assert not await bench.placer.place_waiting()  # it alone fails again
-    assert set(bench.told) == {""}
+    assert {detail for _, detail in bench.told} == {""}
 
     bench.shelf.bad = frozenset()
     assert await bench.placer.place_waiting()
@@ -105,7 +108,34 @@ async def test_a_disk_that_takes_nothing_is_told(bench: Bench) -> None:
     bench.finish("cam-3")
 
     assert not await bench.placer.place_waiting()
-    assert bench.told[-1].startswith("footage can't be put on the shelf: ")
+    assert bench.told[-1] == ("shelf", "footage can't be put on the shelf: [Errno 5] Input/output error")
     bench.shelf.bad = frozenset()
     assert await bench.placer.place_waiting()
-    assert (bench.told[-1], bench.placer.placed) == ("", 3)
+    assert bench.told[-2:] == [("shelf", ""), ("queue", "")]
+    assert len(bench.placed) == 3
+
+
+async def test_a_file_that_finds_no_room_in_the_queue_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trouble from the first such file until half of the queue is free; it is counted, and stays in the spool."""
+    monkeypatch.setattr(placer, "MAX_WAITING", 4)
+    bench.shelf.bad = frozenset({""})
+    for number in range(6):
+        bench.finish(f"cam-{number}")
+
+    words = "4 files wait for the shelf, more stay in the spool until the next start"
+    assert bench.told == [("queue", words)] * 2
+    assert (bench.placer.waiting, bench.placer.left) == (4, 2)
+
+    bench.finish("cam-0")  # told again, but it waits already
+    assert bench.placer.left == 2
+
+    bench.told.clear()
+    bench.shelf.bad = frozenset({"cam-0", "cam-1", "cam-2"})
+    await bench.placer.place_waiting()
+    assert ("queue", "") not in bench.told
+    bench.shelf.bad = frozenset({"cam-0", "cam-1"})
+    await bench.placer.place_waiting()
+    assert bench.told[-1] == ("queue", "")
+    assert bench.shelf.has_leftovers()

@@ -70,7 +70,6 @@ def test_the_gateways_own(directory: Directory) -> None:
 )
 def test_what_it_means_to_lose_something(directory: Directory, subject: str, severity: Severity) -> None:
     """A device or bus on which a panic, duress or fire point hangs is high to lose; a smoke detector's is low."""
-    assert directory.severity_of_loss(subject) is severity
     kind = Kind.BUS_LOST if subject == "bus-1" else Kind.DEVICE_LOST
     assert directory.of_own(kind, subject).severity is severity
 

@@ -18,7 +18,7 @@ from gateway.site import Site
 from gateway.store import Account, Journal
 from gateway.store.check import check_journal
 from tests.clocks import ManualClock
-from tests.sites import school
+from tests.sites import put_account, school
 from tests.wait import until
 
 PRESS = Signal(
@@ -114,7 +114,7 @@ async def test_a_disk_that_is_gone_means_memory_mode_and_everything_is_merged_on
 ) -> None:
     """Alarms, acts and accounts go on in memory, marked not durable, in a new stream; the disk returns and has all."""
     journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
-    await journal.put_account(GUARD)
+    await put_account(journal, GUARD)
     await journal.report(PRESS)
     (panic,) = journal.open_alarms
     old = journal.head("bureau")
@@ -163,7 +163,7 @@ async def test_a_start_without_a_disk_knows_alarms_and_guards_from_the_side_copy
     """The daemon starts in memory mode when its journal's place is gone, with what the side copy has."""
     site = school(tmp_path, state=tmp_path / "state", site_keys=f'side_dir = "{tmp_path / "side"}"')
     journal = await opened(site, SystemClock())
-    await journal.put_account(GUARD)
+    await put_account(journal, GUARD)
     await journal.report(PRESS)
     alarms = dict(journal.open_alarms)
     await journal.close()
@@ -185,7 +185,7 @@ async def test_a_damaged_journal_is_salvaged_set_aside_and_told(tmp_path: Path, 
     """Overwritten pages: what is readable is kept, the file is set aside, a new stream says `journal-salvaged`."""
     site = school(tmp_path)
     journal = await opened(site, ManualClock())
-    await journal.put_account(GUARD)
+    await put_account(journal, GUARD)
     for _ in range(200):
         await journal.report(PRESS)
     await journal.report(SMOKE)

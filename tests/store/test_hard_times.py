@@ -22,7 +22,7 @@ from gateway.store.check import check_journal
 from gateway.store.database import connect
 from tests.chaos.test_disk import Namespace
 from tests.clocks import START, ManualClock
-from tests.sites import school
+from tests.sites import put_account, school
 from tests.store.test_disk import (
     GUARD,
     PRESS,
@@ -94,7 +94,7 @@ def on_side_copy(journal: Journal) -> bool:
 async def into_memory(tmp_path: Path) -> Journal:
     """A journal with an alarm on its disk and another, and a repetition of the first, in memory."""
     journal = await Journal.open(hard_site(tmp_path), clock=SystemClock())
-    await journal.put_account(GUARD)
+    await put_account(journal, GUARD)
     await journal.report(PRESS)
     take_away(journal)
     assert await journal.report(SMOKE) is Durability.MEMORY
@@ -274,7 +274,7 @@ async def damaged(tmp_path: Path) -> Site:
     """A journal with three pages overwritten, and a side copy."""
     site = hard_site(tmp_path)
     journal = await Journal.open(site, clock=ManualClock())
-    await journal.put_account(GUARD)
+    await put_account(journal, GUARD)
     for _ in range(200):
         await journal.report(PRESS)
     await journal.report(SMOKE)
@@ -490,7 +490,7 @@ async def test_a_journal_of_a_later_version_is_not_taken_apart(tmp_path: Path, o
     """A program set back to an earlier version leaves the newer journal as it is, says so, and knows its alarms."""
     site = hard_site(tmp_path)
     journal = await opened(site, ManualClock())
-    await journal.put_account(GUARD)
+    await put_account(journal, GUARD)
     await journal.report(PRESS)
     alarms = set(of_points(journal))
     await journal.close()
@@ -516,7 +516,7 @@ async def test_a_guard_disabled_during_memory_mode_stays_disabled(tmp_path: Path
     """`users disable` writes the disk that memory mode does not: the disk's accounts win at the return."""
     clock = ManualClock()
     journal = await opened(hard_site(tmp_path), clock)
-    await journal.put_account(GUARD)
+    await put_account(journal, GUARD)
     error = sqlite3.OperationalError("disk I/O error")
     await journal._writer.exchange(lambda db: journal._disk.recover(db, error, 1))
     assert await journal.report(PRESS) is Durability.MEMORY

@@ -394,6 +394,23 @@ async def test_missing_points_count_as_returned(tmp_path: Path, clock: ManualClo
     await journal.close()
 
 
+async def test_own_alarms_about_cameras_stay_while_the_camera_is_recorded(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """A restart withdraws nothing that is still wrong; a camera that the site file no longer has can't be at risk."""
+    journal = await Journal.open(school(tmp_path), clock=clock)
+    await journal.raise_own(Kind.RETENTION_RISK, "cam-gate", "too small")
+    await journal.raise_own(Kind.RECORDING_LOST, detail="no disk")
+    await journal.close()
+
+    journal = await Journal.open(school(tmp_path), clock=clock)
+    assert await journal.withdraw_missing() == 0
+    await journal.close()
+    journal = await Journal.open(replace(school(tmp_path), cameras=()), clock=clock)
+    assert await journal.withdraw_missing() == 2
+    await journal.close()
+
+
 async def test_old_confirmed_events_are_pruned_and_waiting_ones_never(
     journal: Journal, clock: ManualClock
 ) -> None:

@@ -155,6 +155,16 @@ async def test_an_error_of_one_write_reaches_its_caller_alone(writer: Writer, tm
     assert numbers(tmp_path) == [1, 3]
 
 
+async def test_writes_of_one_moment_share_a_commit(writer: Writer, tmp_path: Path) -> None:
+    """Group commit: 50 writes at once wait for two COMMITs at most, with an fsync each, and not for 50."""
+    statements: list[str] = []
+    await writer.on_thread(lambda db: db.set_trace_callback(statements.append))
+    await asyncio.gather(*(writer.write(functools.partial(insert, number=number)) for number in range(50)))
+
+    assert 1 <= statements.count("commit") <= 2
+    assert numbers(tmp_path) == list(range(50))
+
+
 async def test_close_commits_what_waits(tmp_path: Path) -> None:
     """Writes that were asked for before `close` are on disk after it, and their callers are told."""
     writer = await open_writer(tmp_path)
