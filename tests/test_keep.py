@@ -130,3 +130,15 @@ async def test_cancelling_ends_the_service(clock: ManualClock, keep: Keep) -> No
     assert good.cancelled
     assert all(task.cancelled() for task in tasks)
     assert list(keep.failing) == ["bad"]
+
+
+async def test_an_alarm_from_before_a_restart_returns(
+    journal: Journal, clock: ManualClock, keep: Keep
+) -> None:
+    """A daemon that ended while a service failed: once one is well and none fails, the alarm can be closed."""
+    await journal.raise_own(Kind.FAULT, GATEWAY, "console: the port is taken")
+    (alarm,) = journal.open_alarms
+    async with kept(keep, console=Service(0).run):
+        await until(lambda: waits(clock, WELL_AFTER_S))
+        clock.advance(WELL_AFTER_S)
+        await until(lambda: journal.open_alarms[alarm].returned_at is not None)

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from math import inf
@@ -82,10 +82,19 @@ class Disk:
         return max(0, room if self.max_bytes is None else min(room, self.max_bytes))
 
     @property
+    def room(self) -> int:
+        """How much may be written yet; less than nothing where it is short."""
+        room = self.free_bytes - self.min_free_bytes
+        return room if self.max_bytes is None else min(room, self.max_bytes - self.recorded_bytes)
+
+    def without(self, size: int) -> "Disk":
+        """The same once so much footage is gone."""
+        return replace(self, recorded_bytes=self.recorded_bytes - size, free_bytes=self.free_bytes + size)
+
+    @property
     def shortage(self) -> int:
         """How much must go; 0 where there is room."""
-        over = 0 if self.max_bytes is None else self.recorded_bytes - self.max_bytes
-        return max(0, over, self.min_free_bytes - self.free_bytes)
+        return max(0, -self.room)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +104,7 @@ class Plan:
     `expired`: beyond the privacy limit. `surplus`: beyond the promise, and the disk is short. `given_up`: inside
     the promise (or of unknown age), and the disk is short still. `shortfall`: bytes that can't be had this way:
     recording has to stop, unless the plan is `partial`: there are more segments to look at once these are gone.
+    `has_more`: there is footage left that may go when new footage needs its place.
     """
 
     expired: tuple[Segment, ...]
@@ -102,6 +112,7 @@ class Plan:
     given_up: tuple[Segment, ...]
     shortfall: int
     partial: bool
+    has_more: bool
 
     @property
     def delete(self) -> tuple[Segment, ...]:
@@ -148,6 +159,7 @@ def plan(
         given_up=tuple(segment for segment in taken if not age.beyond_promise(segment)),
         shortfall=max(0, missing),
         partial=partial,
+        has_more=len(taken) < len(queue),
     )
 
 

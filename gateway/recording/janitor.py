@@ -112,7 +112,8 @@ class Janitor:
             logger.info("%d segments deleted, %d of them before their time", len(doomed), len(given_up))
         await self._files.do(self._reserve.ensure)
         unfinished = decided.partial or len(decided.delete) > len(doomed)
-        self._stuck = decided.shortfall > 0 and not unfinished
+        after = disk.without(sum(segment.bytes for segment in doomed))
+        self._stuck = not unfinished and (decided.shortfall > 0 or not self._may_resume(decided, after))
         return Round(
             deleted=len(doomed),
             freed_bytes=sum(segment.bytes for segment in doomed),
@@ -138,17 +139,22 @@ class Janitor:
         """Whether there is less space than there has to be. Reads two figures."""
         return (await self._disk()).shortage > 0
 
+    def _may_resume(self, decided: Plan, disk: Disk) -> bool:
+        """Recording that had to stop goes on where old footage can make way for it, or there is some room to spare."""
+        if not self._stuck or decided.has_more:
+            return True
+        return disk.room >= min(int(disk.capacity * _RESUME_SHARE), _RESUME_MOST)
+
     async def _disk(self) -> Disk:
         space = await self._files.do(self._shelf.space)
         totals = await self._library.totals()
         keys = self._site.recording
         least = max(int(keys.min_free_gb * _GB), min(int(space.size * _LEAST_FREE_SHARE), _LEAST_FREE_MOST))
-        spare = min(int(space.size * _RESUME_SHARE), _RESUME_MOST) if self._stuck else 0
         return Disk(
             recorded_bytes=sum(total.bytes for total in totals.values()),
             free_bytes=space.free,
-            max_bytes=None if keys.max_gb is None else int(keys.max_gb * _GB) - spare,
-            min_free_bytes=least + spare,
+            max_bytes=None if keys.max_gb is None else int(keys.max_gb * _GB),
+            min_free_bytes=least,
         )
 
     async def _decide(self, disk: Disk) -> Plan:

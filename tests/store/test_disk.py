@@ -414,3 +414,16 @@ async def test_a_place_with_any_name_is_written_read_and_returned_to(tmp_path: P
     await until(lambda: journal.status.durability is Durability.DISK)
     assert {alarm.source.subject for alarm in of_points(journal).values()} == {"gate-button", "hall-smoke"}
     assert check_journal(journal.path) == []
+
+
+async def test_an_alarm_about_the_disk_returns_after_a_restart_on_a_sound_one(
+    tmp_path: Path, opened: Opener
+) -> None:
+    """The daemon ended while the disk failed and starts on a good one: the alarm is over, and a person can close it."""
+    site = school(tmp_path)
+    journal = await opened(site, ManualClock())
+    await journal.raise_own(Kind.DISK, detail="EIO")
+    await journal.close()
+    journal = await opened(site, ManualClock())
+    assert [alarm.source.kind for alarm in journal.open_alarms.values()] == [Kind.DISK]
+    await until(lambda: not tells_of_disk(journal))
