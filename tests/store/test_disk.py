@@ -353,7 +353,6 @@ async def test_one_error_in_memory_mode_costs_one_write(tmp_path: Path, opened: 
 
     def failing(db: sqlite3.Connection, batch: str) -> None:
         if short:
-            short.clear()
             error = sqlite3.OperationalError("out of memory")
             error.sqlite_errorcode = sqlite3.SQLITE_NOMEM
             raise error
@@ -362,6 +361,7 @@ async def test_one_error_in_memory_mode_costs_one_write(tmp_path: Path, opened: 
     journal._writer._before_commit = failing
     with pytest.raises(JournalUnwritable, match="even memory"):
         await journal.report(SMOKE)
+    short.clear()
     assert await journal.report(SMOKE) is Durability.MEMORY
     ids = [event["id"] for event in await payloads(journal)]
     assert ids[: len(known)] == known
