@@ -157,9 +157,18 @@ async def _county(options: argparse.Namespace) -> None:
 
 async def _broker(options: argparse.Namespace) -> None:
     from simulators.county.broker import EmbeddedBroker  # noqa: PLC0415 - see above
+    from simulators.proxy import FaultProxy  # noqa: PLC0415 - see above
 
-    broker = EmbeddedBroker(options.port)
-    await _serve(broker, common_verbs(broker), lambda: f"MQTT 3.1.1 broker on 127.0.0.1:{broker.port}")
+    broker = EmbeddedBroker()
+    await broker.start()
+    line = FaultProxy(
+        "127.0.0.1", broker.port, options.port
+    )  # has the faults that the broker itself can't have
+    (fault, _), (_, power_cycle) = common_verbs(line), common_verbs(broker)
+    try:
+        await _serve(line, [fault, power_cycle], lambda: f"MQTT 3.1.1 broker on 127.0.0.1:{line.port}")
+    finally:
+        await broker.stop()
 
 
 async def _school(options: argparse.Namespace) -> None:

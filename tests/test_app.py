@@ -1,8 +1,10 @@
-"""gateway.app: the real daemon in this process, and whether it says so when nobody takes in alarms."""
+"""gateway.app: the real daemon in this process, its metrics, and whether it says so when nobody takes in alarms."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -14,8 +16,10 @@ from gateway.app import Daemon
 from gateway.clock import Clock, SystemClock
 from gateway.driver import Sink
 from gateway.services import Started
+from gateway.site import Site
 from gateway.supervisor import Supervisor
 from gateway.supervisor.keeper import Keeper
+from simulators.port import ReservedPort
 from tests.scripted import AnyConnection
 from tests.sites import BY_HAND, school
 from tests.wait import until
@@ -79,11 +83,9 @@ class Broken:
         raise RuntimeError("a bug of ours")
 
 
-@pytest.fixture
-async def console(tmp_path: Path, manager: Manager) -> AsyncIterator[str]:
-    """The daemon's console."""
-    del manager
-    site = school(tmp_path, uplinks="", more=PORTS)
+@asynccontextmanager
+async def serving(site: Site) -> AsyncIterator[str]:
+    """The daemon at work, for the length of a `with`; its console's health page."""
     stop = asyncio.Event()
     started: asyncio.Queue[Started] = asyncio.Queue()
     daemon = asyncio.create_task(
@@ -91,10 +93,20 @@ async def console(tmp_path: Path, manager: Manager) -> AsyncIterator[str]:
     )
     async with asyncio.timeout(20):
         host, port = (await started.get()).console
-    yield f"http://{host}:{port}/healthz"
-    stop.set()
-    async with asyncio.timeout(20):
-        await daemon
+    try:
+        yield f"http://{host}:{port}/healthz"
+    finally:
+        stop.set()
+        async with asyncio.timeout(20):
+            await daemon
+
+
+@pytest.fixture
+async def console(tmp_path: Path, manager: Manager) -> AsyncIterator[str]:
+    """The health page of a daemon that is watched."""
+    del manager
+    async with serving(school(tmp_path, uplinks="", more=PORTS)) as url:
+        yield url
 
 
 async def health(url: str) -> tuple[int, str]:
@@ -136,3 +148,37 @@ async def test_a_working_intake_feeds_the_watchdog(console: str, manager: Manage
     await until(works)
     manager.heard()
     await until(lambda: "WATCHDOG=1" in manager.heard())
+
+
+async def test_prometheus_is_served(tmp_path: Path) -> None:
+    """`[metrics]` names the port, and there the daemon tells of itself in Prometheus's text format."""
+    port = ReservedPort()
+    page: httpx.Response | None = None
+
+    async def answered() -> bool:
+        nonlocal page
+        async with httpx.AsyncClient() as client:
+            try:
+                page = await client.get(f"http://127.0.0.1:{port.number}/metrics")
+            except httpx.ConnectError:
+                return False
+        return True
+
+    more = f"[console]\nport = 0\n[metrics]\nport = {port.number}\n"
+    try:
+        async with serving(school(tmp_path, more=more)):
+            await until(answered)
+    finally:
+        port.release()
+    assert page is not None
+    assert page.status_code == 200
+    assert re.fullmatch(r"text/plain; version=(0\.0\.4|1\.0\.0); charset=utf-8", page.headers["content-type"])
+    lines = page.text.splitlines()
+    assert "campus_gateway_boot 1.0" in lines
+    assert "campus_gateway_journal_durable 1.0" in lines
+    for series, label in (
+        ("info", 'site="school-1"'),
+        ("open_alarms", 'severity="critical"'),
+        ("backlog_rows", 'destination="bureau"'),
+    ):
+        assert any(line.startswith(f"campus_gateway_{series}{{") and label in line for line in lines), series

@@ -22,7 +22,9 @@ def fsck(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> in
     journal = site.site.state_dir / "journal.db"
     if arguments.repair:
         for text in _repair(journal):
-            sys.stdout.write(say("fsck-repaired", text=text) + "\n")
+            sys.stderr.write(
+                say("fsck-repaired", text=text) + "\n"
+            )  # stdout has the findings, perhaps as JSON
     findings = [
         *(check_journal(journal) if journal.exists() else [_no_journal(journal, arguments.site)]),
         *check_footage(site.recording_dir, journal, to_ms(SystemClock().now())),

@@ -232,12 +232,12 @@ class Janitor:
             self._at_risk.add(camera)
             today = self._clock.now().date()
             if self._told.get(camera) != today:
-                self._told[camera] = today
                 await self._journal.emit(
                     EventType.DEGRADED,
                     camera,
                     {"reason": "footage-given-up", "from": rfc3339(start), "to": rfc3339(end)},
                 )
+                self._told[camera] = today
 
     async def _unrecorded(self, given_up: Sequence[Segment]) -> list[Segment]:
         """Those without a gap yet: a round that failed after its record was written is not recorded twice."""

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -50,10 +50,13 @@ class Clerk:
         self._unreceipted: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._receipted: OrderedDict[tuple[str, int], datetime] = OrderedDict()
         self._rubbish = itertools.count()
+        #: Receipts that wait for their time: what was true LATE_SECONDS before they go, one each `every` and stream.
+        self._late: deque[tuple[float, StreamLedger, Receipt]] = deque()
 
     def be(self, honesty: Honesty) -> None:
-        """From now on. Whoever turns honest sends every stream a receipt."""
+        """From now on. Whoever turns honest sends every stream a receipt; what was to go late does not go."""
         self.honesty = honesty
+        self._late.clear()
         self.mark_all()
 
     def mark(self, stream: StreamLedger, *, stored: int | None = None) -> None:
@@ -73,6 +76,7 @@ class Clerk:
     def forget(self) -> None:
         """The store is lost or another one: nothing waits for a receipt any more."""
         self._dirty.clear()
+        self._late.clear()
         self._unreceipted.clear()
 
     def receipted_at(self, stream: str, sequence: int) -> datetime | None:
@@ -86,10 +90,9 @@ class Clerk:
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._woken.wait()
             except TimeoutError:
-                pass  # look at the gaps
+                pass  # look at the gaps, and at what goes late
             self._woken.clear()
-            if self.honesty is Honesty.LATE:
-                await asyncio.sleep(LATE_SECONDS)
+            self._send_late()
             if self._send_due():
                 await asyncio.sleep(self.every)
 
@@ -103,7 +106,20 @@ class Clerk:
                 sent |= self._send(stream, stream.receipt(missing))
         return sent
 
+    def _send_late(self) -> None:
+        """What finds no connection is due again."""
+        while self._late and self._late[0][0] <= time.monotonic():
+            _, stream, truth = self._late.popleft()
+            if self._publish(f"{stream.root}/receipt", truth.encode()):
+                self._note(truth)
+            else:
+                self.mark(stream)
+
     def _send(self, stream: StreamLedger, truth: Receipt) -> bool:
+        if self.honesty is Honesty.LATE:
+            self._late.append((time.monotonic() + LATE_SECONDS, stream, truth))
+            self._dirty.pop((stream.root, stream.stream), None)
+            return True
         payload = self._payload(truth)
         if payload is None:
             self._dirty.pop((stream.root, stream.stream), None)
@@ -111,7 +127,7 @@ class Clerk:
         if not self._publish(f"{stream.root}/receipt", payload):
             return False  # stays due: no connection, or too much on its way
         self._dirty.pop((stream.root, stream.stream), None)
-        if self.honesty in {Honesty.TRUE, Honesty.LATE}:
+        if self.honesty is Honesty.TRUE:
             self._note(truth)
         return True
 

@@ -204,6 +204,46 @@ async def test_fsck_is_clean_after_a_run_and_finds_what_was_broken(site: Path) -
     assert {finding["invariant"] for finding in json.loads(broken.stdout)} == {12}
 
 
+def tangle_index(journal: Path, name: str, of: str) -> None:
+    """Give an index the entries of one on `of`: its own rows are missing from it, as after a lost write."""
+    with sqlite3.connect(journal) as db:
+        right = db.execute("select sql from sqlite_schema where name = ?", (name,)).fetchone()[0]
+        for sql in (f"create index {name} on {of}", right):
+            db.execute("pragma writable_schema = on")
+            db.execute("update sqlite_schema set sql = ? where name = ?", (sql, name))
+            db.commit()
+            db.execute("pragma writable_schema = reset")
+            if sql != right:
+                db.execute(f"reindex {name}")
+    db.close()
+
+
+async def test_fsck_repairs_an_index(site: Path) -> None:
+    """A damaged index is found; with `--repair` it is built anew, and nothing is wrong any more."""
+    async with daemon(site) as running:
+        await running.stop()
+    tangle_index(site.parent / "state" / "journal.db", "event_by_time", of="event (id)")
+    broken = gateway("fsck", site)
+    assert broken.returncode == 1, broken.stdout
+    assert "missing from index event_by_time" in broken.stdout
+    repaired = gateway("fsck", "--repair", site)
+    assert repaired.returncode == 0, repaired.stdout
+    assert "the journal's indexes" in repaired.stderr
+    assert "nothing is wrong" in repaired.stdout
+
+
+def test_fsck_says_what_it_cannot_repair(site: Path) -> None:
+    """What is no journal stays as it is: 1, with the reason, and no word of a repair."""
+    journal = site.parent / "state" / "journal.db"
+    journal.parent.mkdir()
+    journal.write_bytes(b"x" * 5000)
+    refused = gateway("fsck", "--repair", site)
+    assert refused.returncode == 1
+    assert "not a database" in refused.stderr
+    assert "indexes" not in refused.stdout
+    assert journal.read_bytes() == b"x" * 5000
+
+
 async def test_a_daemon_on_a_serial_port_that_is_not_there_goes_on_trying(site: Path) -> None:
     """World errors never stop the start: the device is lost, and the console says so."""
     site.write_text(

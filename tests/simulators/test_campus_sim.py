@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -101,6 +102,27 @@ async def test_broker_and_county_in_two_processes() -> None:
             await gateway.stop()
             assert await county.tell("quit") == "ok"
             assert await county.end() == 0
+
+
+async def test_a_slow_broker_and_one_without_power() -> None:
+    """The line before the broker has the faults that it lacks: 2 s each way; without power it forgets and comes back."""
+    async with campus_sim("broker", "--port", "0") as broker:
+        port = port_of(await broker.line())
+        gateway = GatewayPlayer(port, "3.1.1")
+        await gateway.start()
+        assert await broker.tell("fault slow") == "ok"
+        begun = time.monotonic()
+        await gateway.send(1)
+        assert time.monotonic() - begun >= 3.9
+        assert await broker.tell("fault none") == "ok"
+        assert await broker.tell("power-cycle 0.2") == "ok, back again"
+        await gateway.stop()
+        again = GatewayPlayer(port, "3.1.1")
+        await again.start()
+        await again.send(1)
+        await again.stop()
+        assert await broker.tell("quit") == "ok"
+        assert await broker.end() == 0
 
 
 async def test_it_goes_on_without_input_until_it_is_told_to_end() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.county import County, CountyRefused, CountyStore, Honesty, Rule
+from simulators.county import County, CountyRefused, CountyStore, Honesty, Receipt, Rule
 from simulators.fault import Fault
 from tests.simulators.county_scene import Scene, embedded
 from tests.wait import until
@@ -112,6 +112,45 @@ async def test_a_false_receipt(honesty: Honesty, expected: int, scene: Scene) ->
     await until(lambda: gateway.receipt().get("upto") == expected)
     county.clerk.be(Honesty.TRUE)
     await until(lambda: gateway.receipt().get("upto") == 20)
+
+
+@pytest.mark.parametrize("by", ["fault", "honesty"])
+async def test_slow_receipts_are_true_and_two_seconds_late(by: str, real: Scene) -> None:
+    """Each is as it was 2 s before, also for what comes while one waits; what comes is stored at once all the same."""
+    county, gateway = await real.county(), await real.gateway()
+    stored: dict[int, int] = {}
+    receipted: list[tuple[Receipt, int]] = []
+    county.on_event = lambda event, _at, ns: stored.update({event.sequence: ns})
+    county.clerk.on_receipt = lambda receipt, _at, ns: receipted.append((receipt, ns))
+    if by == "fault":
+        await county.misbehave(Fault.SLOW)
+    else:
+        county.clerk.be(Honesty.LATE)
+    await gateway.send(1)
+    await asyncio.sleep(1)  # into the middle of the first receipt's wait
+    await gateway.send(2, 3)
+    await until(lambda: gateway.receipt().get("upto") == 3)
+    assert len(receipted) > 1
+    for receipt, ns in receipted:
+        assert ns - stored[receipt.upto] >= 1.9e9, receipt
+    await county.misbehave(Fault.NONE)
+    await gateway.send(4)
+    await until(lambda: gateway.receipt().get("upto") == 4)
+    assert receipted[-1][1] - stored[4] < 1.5e9
+
+
+async def test_a_late_receipt_does_not_follow_an_honest_one(real: Scene) -> None:
+    """Healed, it tells all it has at once, and the receipts that waited do not go back behind that."""
+    county, gateway = await real.county(), await real.gateway()
+    await county.misbehave(Fault.SLOW)
+    await gateway.send(1, 2)
+    await county.wait_for(lambda report: report.events == 2, 10)
+    await county.misbehave(Fault.NONE)
+    await gateway.send(3)
+    await until(lambda: gateway.receipt().get("upto") == 3)
+    await asyncio.sleep(2.2)  # past the time of those that waited
+    upto = [receipt["upto"] for receipt in gateway.receipts]
+    assert upto[-1] == 3
 
 
 async def test_silence_rubbish_and_absence(scene: Scene) -> None:

@@ -46,6 +46,11 @@ class ModbusUnderTest:
         return self._connection("timeout_s = 0.1\npoll_ms = 10\n")
 
     @property
+    def patient_connection(self) -> AnyConnection:
+        """Polled as fast as may be, and waited for."""
+        return self._connection("timeout_s = 10\npoll_ms = 10\n")
+
+    @property
     def connection_by_default(self) -> AnyConnection:
         """As the driver comes."""
         return self._connection("")
@@ -75,6 +80,10 @@ class ModbusUnderTest:
     async def misbehave(self, fault: Fault) -> None:
         """Give the whole line a fault."""
         await self._simulator.misbehave(fault)
+
+    async def answer_late(self) -> None:
+        """Each answer takes three times as long as `connection` waits."""
+        await self._simulator.misbehave(Fault.SLOW, delay=0.3)
 
     async def vanish(self) -> None:
         """Power off."""
