@@ -4,21 +4,28 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 START_SECONDS = 60.0
 
+#: How Python is told to run the daemon.
+GATEWAY = ("-m", "gateway")
+
 
 class DaemonProcess:
-    """`python -m gateway run SITE`. Its log is in `log`; `console` is the address it listens on."""
+    """`python -m gateway run SITE`. Its log is in `log`; `console` is the address it listens on.
 
-    def __init__(self, site: Path, *arguments: str) -> None:
+    `program` is what Python runs instead of `-m gateway`: a script that prepares a fault and then is the gateway.
+    """
+
+    def __init__(self, site: Path, *arguments: str, program: Sequence[str] = GATEWAY) -> None:
         self.site = site
         self.log = site.with_suffix(".log")
         self.console = ""
         self._arguments = arguments
+        self._program = tuple(program)
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -32,8 +39,7 @@ class DaemonProcess:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "gateway",
+                *self._program,
                 "run",
                 str(self.site),
                 *self._arguments,
@@ -86,9 +92,11 @@ class DaemonProcess:
 
 
 @asynccontextmanager
-async def daemon(site: Path, *arguments: str) -> AsyncIterator[DaemonProcess]:
+async def daemon(
+    site: Path, *arguments: str, program: Sequence[str] = GATEWAY
+) -> AsyncIterator[DaemonProcess]:
     """A running daemon, killed at the end if it is still there."""
-    running = DaemonProcess(site, *arguments)
+    running = DaemonProcess(site, *arguments, program=program)
     try:
         await running.start()
         yield running

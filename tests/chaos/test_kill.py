@@ -2,13 +2,15 @@
 
 import asyncio
 import collections
-import collections.abc
+import contextlib
 import itertools
 import json
 import os
 import random
 import sqlite3
 import sys
+from collections.abc import Coroutine, Iterable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,14 +19,15 @@ from gateway.clock import SystemClock
 from gateway.model import Durability, EventType, Kind, Level, Origin, Signal
 from gateway.store import Journal
 from gateway.store.check import check_journal
-from simulators.county import County
+from simulators.county import County, Event
 from simulators.modbus import ModbusSlave, ModbusTcpSimulator
-from tests.daemon import DaemonProcess
+from tests.chaos.nest import Nest
 from tests.mosquitto import mosquitto
 from tests.sites import school
 from tests.wait import until
 
 KILLS = int(os.environ.get("CAMPUS_KILLS", "30"))
+EARLY_EVERY = 6  # every so many kills, one more hits the daemon while it starts
 BUTTONS = 16
 PANELS = 20
 
@@ -68,6 +71,8 @@ host = "127.0.0.1"
 port = {broker}
 """
 
+PRESSES = {EventType.ALARM_RAISED, EventType.ALARM_REPEATED}
+
 POINT = """
 [[device.point]]
 id = "button-{number}"
@@ -89,7 +94,7 @@ class Presser:
 
     async def hear(self, subject: str, event_type: str) -> None:
         """The county has stored an event."""
-        if event_type in {EventType.ALARM_RAISED, EventType.ALARM_REPEATED}:
+        if event_type in PRESSES:
             self.heard[subject] += 1
         elif event_type == EventType.ALARM_RETURNED:
             self.returned[subject] += 1
@@ -111,10 +116,73 @@ class Presser:
             await self._news.wait_for(lambda: counter[point] >= self.presses[point])
 
 
+class Starts:
+    """What the county has heard of the daemon's starts, and of presses with a higher number than a start's event.
+
+    Numbers are given in the order of commits, so such a press was taken by a process that had started.
+    """
+
+    def __init__(self) -> None:
+        self._started: dict[int, int] = {}
+        self._last_press = 0
+
+    def hear(self, event: Event) -> None:
+        """The county has stored an event."""
+        if event.type == EventType.GATEWAY_STARTED:
+            self._started[int(str(event.data["boot"]))] = event.sequence
+        elif event.type in PRESSES:
+            self._last_press = max(self._last_press, event.sequence)
+
+    def has_pressed_after(self, boot: int) -> bool:
+        """Whether a later start than this one has taken a press."""
+        return any(
+            later > boot and number < self._last_press for later, number in list(self._started.items())
+        )
+
+
+def boots_with_presses(events: Iterable[Event]) -> set[int]:
+    """The starts between whose event and the next one's a press was numbered."""
+    boot, found = 0, set()
+    for event in sorted(events, key=lambda event: event.sequence):
+        if event.type == EventType.GATEWAY_STARTED:
+            boot = int(str(event.data["boot"]))
+        elif event.type in PRESSES:
+            found.add(boot)
+    return found
+
+
+def boot_in(journal: Path) -> int:
+    """The last start that the journal knows; nobody is writing to it now."""
+    with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
+        return int(db.execute("select boot from journal").fetchone()[0])
+
+
+async def strike(daemon: Nest, starts: Starts, journal: Path) -> list[int]:
+    """KILLS kills of a process that has started and taken presses, and more that hit it early; the starts that counted."""
+    dice = random.Random(20261121)
+    struck: list[int] = []
+    boot = 0
+    for kill in range(KILLS):
+        if kill % EARLY_EVERY == 1:
+            await daemon.start()
+            await asyncio.sleep(dice.uniform(0, 0.3))  # the moment of the kill is what is random here
+            await daemon.kill()
+            boot = boot_in(journal)
+        await daemon.start()
+        await until(lambda boot=boot: starts.has_pressed_after(boot), 60)  # type: ignore[misc]
+        await asyncio.sleep(dice.uniform(0, 0.2))  # and here
+        await daemon.kill()
+        boot = boot_in(journal)
+        struck.append(boot)
+    return struck
+
+
 @pytest.mark.timeout(600)
 async def test_every_press_is_in_the_countys_store_exactly_once_over_many_kills(tmp_path: Path) -> None:
-    """Whatever the moment of a SIGKILL, every press reaches the county once by id, numbers have no gap, fsck is clean."""
-    dice = random.Random(20261121)
+    """Whatever the moment of a SIGKILL, every press reaches the county once by id, numbers have no gap, fsck is clean.
+
+    Each of the counted kills hits a process that has started and taken presses; others hit it while it starts.
+    """
     slave = ModbusSlave(1, discrete_inputs=range(BUTTONS))
     async with mosquitto(tmp_path, extra=["max_queued_messages 0"]) as broker:
         modbus = ModbusTcpSimulator(slaves=[slave])
@@ -122,23 +190,26 @@ async def test_every_press_is_in_the_countys_store_exactly_once_over_many_kills(
         county = County("127.0.0.1", broker.port)
         await county.start()
         presser = Presser(slave)
-        county.on_event = lambda event, _at, _ns: _spawn(presser.hear(event.subject, event.type))
+        starts = Starts()
+
+        def hear(event: Event, _at: datetime, _ns: int) -> None:
+            starts.hear(event)
+            _spawn(presser.hear(event.subject, event.type))
+
+        county.on_event = hear
+        journal = tmp_path / "state" / "journal.db"
         site = tmp_path / "site.toml"
         points = "".join(POINT.format(number=number) for number in range(BUTTONS))
         site.write_text(
             SITE.format(state=tmp_path / "state", modbus=modbus.port, broker=broker.port, points=points)
         )
-        daemon = DaemonProcess(site, "--log-level", "warning")
+        daemon = Nest(site, "--log-level", "warning")
         enough = asyncio.Event()
         try:
-            await daemon.start()
+            await daemon.open()
             people = [asyncio.create_task(presser.press_on(number, enough)) for number in range(BUTTONS)]
-            for _ in range(KILLS):
-                before = sum(presser.heard.values())
-                await asyncio.sleep(dice.uniform(0, 0.4))  # the moment of the kill is what is random here
-                await daemon.kill()
-                await daemon.start(ready=False)
-                await until(lambda before=before: sum(presser.heard.values()) > before, 60)  # type: ignore[misc]
+            struck = await strike(daemon, starts, journal)
+            await daemon.start()
             enough.set()
             await asyncio.gather(*people)
             report = await county.wait_for(
@@ -146,23 +217,24 @@ async def test_every_press_is_in_the_countys_store_exactly_once_over_many_kills(
             )
             events = await county.events()
         finally:
-            await daemon.kill()
+            await daemon.close()
             await county.stop()
             await modbus.stop()
 
-    assert sum(presser.presses.values()) > KILLS
+    assert len(set(struck)) == KILLS
+    assert set(struck) - boots_with_presses(events) == set()
     assert presser.heard == presser.presses, daemon.text()[-3000:]
     assert report.gaps == ()
     assert report.violations == ()
     assert len({event.id for event in events}) == len(events)
     assert len(report.streams) == 1
-    assert check_journal(tmp_path / "state" / "journal.db") == []
+    assert check_journal(journal) == []
 
 
 _tasks: set[asyncio.Task[None]] = set()
 
 
-def _spawn(coroutine: collections.abc.Coroutine[object, object, None]) -> None:
+def _spawn(coroutine: Coroutine[object, object, None]) -> None:
     task = asyncio.ensure_future(coroutine)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)

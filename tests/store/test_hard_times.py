@@ -20,7 +20,7 @@ from gateway.store import Account, Journal, salvage, side
 from gateway.store.accounts import write_account
 from gateway.store.check import check_journal
 from gateway.store.database import connect
-from tests.chaos.test_disk import Namespace
+from tests.chaos.namespace import Namespace
 from tests.clocks import START, ManualClock
 from tests.sites import put_account, school
 from tests.store.test_disk import (
