@@ -45,7 +45,7 @@ def advice(connection: ModbusConnection) -> list[str]:
     usual, worst = (scan_s(connection, turn) for turn in (USUAL_TURNAROUND_S, WORST_TURNAROUND_S))
     requests = sum(len(blocks_of(device)) for device in connection.devices)
     scan = (
-        f"{connection.id}: one scan is {requests} requests: {_ms(usual)} if the devices answer in "
+        f"{connection.id}: requests in a scan: {requests}, which take {_ms(usual)} if the devices answer in "
         f"{_ms(USUAL_TURNAROUND_S)}, {_ms(worst)} if in {_ms(WORST_TURNAROUND_S)}; "
         f"each time-out of a silent device adds {_ms(connection.settings.request_timeout_s)}"
     )

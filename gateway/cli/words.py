@@ -9,11 +9,11 @@ _WORDS: dict[str, dict[Language, str]] = {
     "check-ok": {"zh": "{path}：可以使用", "en": "{path}: can be used"},
     "check-bad": {
         "zh": "{path}：有 {count} 处问题，尚不能使用",
-        "en": "{path}: {count} problems, can't be used yet",
+        "en": "{path}: can't be used yet; problems: {count}",
     },
     "check-summary": {
         "zh": "{zones} 个区域，{devices} 台设备，{points} 个报警点，{cameras} 路摄像机，{uplinks} 个上级平台",
-        "en": "{zones} zones, {devices} devices, {points} points, {cameras} cameras, {uplinks} destinations",
+        "en": "zones: {zones}, devices: {devices}, points: {points}, cameras: {cameras}, destinations: {uplinks}",
     },
     "check-no-uplink": {
         "zh": "注意：没有 [[uplink]]，报警不会上报任何平台",

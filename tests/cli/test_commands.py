@@ -72,7 +72,7 @@ def test_check_says_what_the_site_has_and_what_to_mind(site: Path) -> None:
     """A good file: 0, a summary, and advice; for machines the same as JSON."""
     found = gateway("check", site)
     assert found.returncode == 0, found.stderr
-    assert "1 zones, 1 devices, 1 points" in found.stdout
+    assert "zones: 1, devices: 1, points: 1" in found.stdout
     assert "cut" in found.stdout  # a normally open panic button is not supervised
     assert "no [[uplink]]" in found.stdout
     assert json.loads(gateway("check", "--json", site).stdout)["ok"] is True

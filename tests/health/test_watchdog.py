@@ -110,7 +110,9 @@ async def running(watchdog: Watchdog) -> AsyncIterator[None]:
 
 async def next_look(clock: ManualClock, watchdog: Watchdog) -> None:
     """Move on to the next look, in steps in which the event loop does come round."""
-    await until(lambda: len(clock._sleepers) >= 2)  # the lag and the feed: a look that is not over is not moved past
+    await until(
+        lambda: len(clock._sleepers) >= 2
+    )  # the lag and the feed: a look that is not over is not moved past
     for _ in range(round(watchdog.interval_s / LAG_LOOK_S)):
         slept = clock._count
         clock.advance(LAG_LOOK_S)

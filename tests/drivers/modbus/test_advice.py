@@ -77,7 +77,7 @@ def test_figures_and_warnings(tmp_path: Path) -> None:
     told = DRIVERS["modbus"].advice(bus(tmp_path, "baudrate = 9600", 32, inputs()))
 
     assert told[0].startswith(
-        "hall: one scan is 32 requests: 1043 ms if the devices answer in 10 ms, 2323 ms"
+        "hall: requests in a scan: 32, which take 1043 ms if the devices answer in 10 ms, 2323 ms"
     )
     assert sum("may wait 2423 ms for its read" in line for line in told) == 32
     assert sum("a press shorter than 2423 ms can be missed" in line for line in told) == 32
