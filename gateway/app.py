@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gateway import __version__
@@ -23,6 +24,10 @@ from gateway.store import Journal
 from gateway.tracefile import TraceFile, Tracers
 
 logger = logging.getLogger(__name__)
+
+
+#: Threads for what blocks, made as they are needed: a few that hang in a dying disk must not keep the uplink from dialling.
+MOST_THREADS = 64
 
 
 class AlreadyRunning(GatewayError):  # noqa: N818 - says what is the case
@@ -58,6 +63,9 @@ class Daemon:
     async def run(self, stop: asyncio.Event, started: Callable[[Started], None] = lambda _: None) -> None:
         """Serve until `stop` is set. Raises AlreadyRunning."""
         basis = self._basis
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="gateway")
+        )
         with _lock(basis.site.site.state_dir):
             journal = await Journal.open(
                 basis.site, clock=basis.clock, tracer=basis.tracer, clock_state=basis.clock_watch.state

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -182,3 +183,16 @@ async def test_prometheus_is_served(tmp_path: Path) -> None:
         ("backlog_rows", 'destination="bureau"'),
     ):
         assert any(line.startswith(f"campus_gateway_{series}{{") and label in line for line in lines), series
+
+
+async def test_threads_that_hang_in_a_disk_leave_room_for_others(console: str) -> None:
+    """A dozen jobs that never come back: name look-up, dialling and passwords still find a thread."""
+    assert (await health(console))[0] == 200
+    hangs = threading.Event()
+    stuck = [asyncio.create_task(asyncio.to_thread(hangs.wait, 20)) for _ in range(12)]
+    try:
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "a thread") == "a thread"
+    finally:
+        hangs.set()
+        await asyncio.gather(*stuck)

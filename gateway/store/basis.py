@@ -1,6 +1,7 @@
 """What a journal is given that it does not have by itself: from the side copy, or from the mirror in memory mode."""
 
 import contextlib
+import json
 import logging
 import sqlite3
 import uuid
@@ -36,8 +37,17 @@ def write_basis(db: sqlite3.Connection, known: Mirror, *, now_ms: int, rules: Ho
         [(point, kind.value, level.value, now_ms) for (point, kind), level in known.levels.items()],
     )
     db.executemany(
-        "insert or ignore into presence (device, presence, since_ms, reason) values (?,?,?,?)",
-        [(p.device, p.presence.value, to_ms(p.since), p.reason) for p in known.presences.values()],
+        "insert or ignore into presence (device, presence, since_ms, reason, identity) values (?,?,?,?,?)",
+        [
+            (
+                p.device,
+                p.presence.value,
+                to_ms(p.since),
+                p.reason,
+                json.dumps(dict(p.identity), ensure_ascii=False),
+            )
+            for p in known.presences.values()
+        ],
     )
     db.executemany(
         "insert or ignore into account (name, display, hash, role, disabled, created_ms) values (?,?,?,?,?,?)",

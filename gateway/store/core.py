@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_CLOSE_LIMIT_S = 5.0
+_PLACES_LIMIT_S = 10.0
 _SIDE_COPY_LIMIT_S = 2.0
 
 
@@ -128,7 +128,7 @@ class JournalCore:
     # ---- life
 
     async def _start(self) -> None:
-        await self._loop.run_in_executor(None, self._make_places)
+        await asyncio.wait({self._loop.run_in_executor(None, self._make_places)}, timeout=_PLACES_LIMIT_S)
         await self._writer.start()
         self._drain_pending()
         self._tell()
@@ -169,9 +169,7 @@ class JournalCore:
         await (
             self._reader.close()
         )  # first: the last connection to a file takes its log in, and this one may not write
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_LIMIT_S):
-                await self._writer.close()
+        await self._writer.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SIDE_COPY_LIMIT_S):
                 await self._save_side_copy()

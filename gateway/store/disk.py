@@ -14,6 +14,7 @@ from gateway.clock import Clock, to_ms
 from gateway.errors import JournalUnwritable
 from gateway.model import Durability
 from gateway.policy.holds import HoldRules
+from gateway.store import side
 from gateway.store.ballast import Ballast
 from gateway.store.basis import recall, write_basis
 from gateway.store.database import (
@@ -24,6 +25,7 @@ from gateway.store.database import (
     is_damage,
     is_full,
 )
+from gateway.store.hand import Hand
 from gateway.store.merge import merge_into_disk, seed
 from gateway.store.mirror import Mirror
 from gateway.store.opening import Identity, Opener
@@ -35,6 +37,9 @@ SEED_LIMIT = 20_000
 
 #: How often a batch is tried while another process holds the file: about 2 s in all (database.connect).
 BUSY_TRIES = 3
+
+#: A side copy that can't be read within so many seconds lies on a disk that hangs too.
+SIDE_LIMIT_S = 3.0
 
 _NO_RESERVE = "the disk space reserved for alarms is missing: the disk is full, or does not take it"
 
@@ -85,27 +90,46 @@ class JournalDisk:
 
     # ---- start
 
-    def open(self) -> sqlite3.Connection:
-        """The journal on its disk, salvaged if need be; else in memory. Never raises for a bad disk."""
+    def open(self, hand: Hand) -> sqlite3.Connection:
+        """The journal on its disk, salvaged if need be; else in memory. Never raises for a bad disk.
+
+        Raises JournalUnwritable in memory mode, whose only connection is gone: the watchdog ends the daemon then.
+        """
+        if self.durability is Durability.MEMORY:
+            raise JournalUnwritable("the journal in memory is lost")
         db = None
+        there = Mirror()
         try:
             found = self._opener.open(after_memory=False)
-            db, self._identity = found.db, found.identity
+            db = found.db
             db.execute("update journal set boot = boot + 1")
             boot, heartbeat, event = db.execute(
                 "select boot, heartbeat_ms, (select max(recorded_ms) from event) from journal"
             ).fetchone()
-            self.boot = int(boot)
-            self.newest_ms = max(int(heartbeat), int(event or 0))
+            there.load(db)
         except (sqlite3.Error, OSError) as error:
             if db is not None:
                 db.close()
-            self.boot = recall(self._mirror, self.path, self._side_path)
-            return self._to_memory(str(error), self._readonly)
-        self.origin, self._reason = found.origin, found.reason
-        self._mirror.load(db)
-        self._mirror.heads |= found.heads
+            boot = recall(there, self.path, self._side_path)
+            with self._turning:
+                self._must_be_ours(hand)
+                self.boot = boot
+                self._mirror.follow(there)
+            return self._to_memory(hand, str(error), self._readonly)
+        there.heads |= found.heads
+        with self._turning:
+            self._must_be_ours(hand, db)
+            self.boot, self.newest_ms = int(boot), max(int(heartbeat), int(event or 0))
+            self.origin, self._reason, self._identity = found.origin, found.reason, found.identity
+            self._mirror.follow(there)
         return db
+
+    def _must_be_ours(self, hand: Hand, db: sqlite3.Connection | None = None) -> None:
+        """With `_turning` held: a thread that was left behind decides nothing. Raises JournalUnwritable, `db` closed."""
+        if hand.left_behind:
+            if db is not None:
+                db.close()
+            raise JournalUnwritable("another thread has taken this one's place")
 
     # ---- while running
 
@@ -126,17 +150,16 @@ class JournalDisk:
         row = db.execute("select last_batch from journal").fetchone()
         return row is not None and row[0] == batch
 
-    def recover(
-        self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
-    ) -> sqlite3.Connection:
+    def recover(self, hand: Hand, error: sqlite3.Error, attempt: int) -> sqlite3.Connection:
         """A connection to run the failed batch on again: the disk once or twice more, then memory."""
         if self.durability is Durability.MEMORY:
             raise JournalUnwritable(f"even memory does not take it: {error}") from error
+        db = hand.db
         if db is not None and is_busy(error) and attempt < BUSY_TRIES:
             return db
         if db is not None and isinstance(error, Moved):
             # Its path shows another file, or none: this connection alone has the rows.
-            return self._to_memory(str(error), lambda: db)
+            return self._to_memory(hand, str(error), lambda: db)
         if db is not None:
             db.close()
         freed = is_full(error) and self.ballast.release()
@@ -144,29 +167,39 @@ class JournalDisk:
             self._on_change()
         if (attempt == 0 or freed) and not is_damage(error):
             try:
-                again, self._identity = self._opener.open_file(check=False)
+                again, identity = self._opener.open_file(check=False)
             except (sqlite3.Error, OSError) as last:
-                return self._to_memory(str(last), self._readonly)
+                return self._to_memory(hand, str(last), self._readonly)
+            with self._turning:
+                self._must_be_ours(hand, again)
+                self._identity = identity
             return again
-        return self._to_memory(str(error), self._readonly)
+        return self._to_memory(hand, str(error), self._readonly)
 
-    def on_hang(self) -> Callable[[], sqlite3.Connection] | None:
-        """The disk does not answer: what goes on without asking it for anything. On the event loop.
+    def on_hang(self, hand: Hand) -> Callable[[Hand], sqlite3.Connection] | None:
+        """The disk does not answer this hand: what goes on without asking it for anything. On the event loop.
 
         Memory mode asks the disk for nothing but on its way back to it, and made a copy of itself before; None:
         memory is at work, and only slow.
         """
         with self._turning:
             if self.durability is Durability.DISK:
-                return lambda: self._to_memory("the disk does not answer", None)
+                hand.left_behind = True
+                return self._without_disk
             spare, self._spare = self._spare, None
-        return None if spare is None else lambda: spare
+            hand.left_behind = spare is not None
+        return None if spare is None else lambda _fresh: spare
 
-    def _to_memory(self, reason: str, disk: Callable[[], sqlite3.Connection] | None) -> sqlite3.Connection:
-        """`disk` opens what can still be read of it; None: it is not to be asked.
+    def _without_disk(self, hand: Hand) -> sqlite3.Connection:
+        """What the mirror knows; at the start that is nothing yet, and the side copy may lie elsewhere."""
+        if not self._mirror.heads and (before := _within(SIDE_LIMIT_S, lambda: side.read(self._side_path))):
+            self._mirror.follow(before)
+        return self._to_memory(hand, "the disk does not answer", None)
 
-        Raises JournalUnwritable where another thread, which had not this one's patience, has done so already.
-        """
+    def _to_memory(
+        self, hand: Hand, reason: str, disk: Callable[[], sqlite3.Connection] | None
+    ) -> sqlite3.Connection:
+        """`disk` opens what can still be read of it; None: it is not to be asked. Raises JournalUnwritable: left behind."""
         logger.error("the journal's disk fails (%s): going on in memory", reason)
         memory = connect_memory()
         if disk is not None:
@@ -174,9 +207,7 @@ class JournalDisk:
         self._forget_superseded(memory)
         write_basis(memory, self._mirror, now_ms=to_ms(self._clock.now()), rules=self._rules)
         with self._turning:
-            if self.durability is Durability.MEMORY:
-                memory.close()
-                raise JournalUnwritable("the journal is in memory already")
+            self._must_be_ours(hand, memory)
             self.durability = Durability.MEMORY
             self._mirror.in_memory = True
             self._reason = reason
@@ -258,3 +289,12 @@ class JournalDisk:
             if self._spare is spare:
                 self._spare = None
                 spare.close()
+
+
+def _within(seconds: float, read: Callable[[], Mirror | None]) -> Mirror | None:
+    """What it reads, in a thread that is waited for no longer than this; None: nothing in time."""
+    found: list[Mirror | None] = []
+    thread = threading.Thread(target=lambda: found.append(read()), name="side-copy", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found[0] if found else None

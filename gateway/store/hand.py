@@ -1,11 +1,11 @@
-"""The thread that writes a database, with its connection: one that hangs in a dying disk can be left behind."""
+"""The thread that writes a database, with its connection; one that hangs in a dying disk is left behind for another."""
 
 import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from gateway.errors import JournalUnwritable
 
@@ -35,7 +35,7 @@ class Hand:
         """Expect nothing of it any more; it lets go of its file when, and if, the disk lets go of it."""
         self.left_behind = True
         self._executor.shutdown(wait=False, cancel_futures=True)
-        for awaited in list(self._awaited):
+        for awaited in [future for future in self._awaited if not future.done()]:
             awaited.set_exception(JournalUnwritable("the disk does not answer"))
 
     def roll_back(self) -> None:
@@ -60,6 +60,26 @@ class Hand:
     def end(self) -> None:
         """Let go of the thread."""
         self._executor.shutdown(wait=True)
+
+
+class Recovery(Protocol):
+    """What a writer does when the disk does not take a batch. Runs in the hand's thread."""
+
+    def __call__(self, hand: Hand, error: sqlite3.Error, attempt: int) -> sqlite3.Connection:
+        """Close the hand's connection and return one to try again on. Raises JournalUnwritable to give up."""
+        ...
+
+
+#: Opens a hand's connection, in its thread.
+Open = Callable[[Hand], sqlite3.Connection]
+
+
+class Frame(Protocol):
+    """What a batch does besides its writes, inside its transaction."""
+
+    def __call__(self, db: sqlite3.Connection, batch: str) -> None:
+        """Called right before COMMIT."""
+        ...
 
 
 def _hand_over(done: "asyncio.Future[T]", awaited: "asyncio.Future[T]") -> None:

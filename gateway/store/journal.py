@@ -8,7 +8,9 @@ from gateway.clock import Clock, from_ms, ms_or_none, to_ms
 from gateway.errors import JournalUnwritable, NotFound
 from gateway.model import Alarm, ClockState, Durability, EventType
 from gateway.site import Site
+from gateway.store.merge import GAP_ENDED
 from gateway.store.rows import ALARM_COLUMNS, GapRow, HoldRow, StoredEvent, alarm_of
+from gateway.store.transaction import Transaction
 from gateway.store.upkeep import Upkeep
 from gateway.trace import NoTrace, Tracer
 
@@ -93,12 +95,19 @@ class Journal(Upkeep):
 
     async def close_gap(self, camera: str, at: datetime) -> None:
         """The camera is recorded again."""
-        await self._write(
-            lambda tx: tx.db.execute(
+
+        def work(tx: Transaction) -> None:
+            known = tx.db.execute(
                 "update gap set to_ms = max(from_ms, ?) where camera = ? and to_ms is null",
                 (to_ms(at), camera),
-            )
-        )
+            ).rowcount
+            if not known and self._disk.durability is Durability.MEMORY:  # it may be open on the disk alone
+                tx.db.execute(
+                    "insert into gap (camera, from_ms, to_ms, cause) values (?1, ?2, ?2, ?3)",
+                    (camera, to_ms(at), GAP_ENDED),
+                )
+
+        await self._write(work)
 
     async def record_gap(self, camera: str, cause: str, start: datetime, end: datetime) -> None:
         """Time of a camera's past that there is no footage of any more; the gap that lasts now is another matter."""

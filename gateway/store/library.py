@@ -13,6 +13,7 @@ from gateway.clock import from_ms, to_ms
 from gateway.errors import GatewayError, JournalUnwritable
 from gateway.policy.retention import Held, Load
 from gateway.store.database import connect, is_damage
+from gateway.store.hand import Hand
 from gateway.store.library_rows import (
     NewSegment,
     StoredSegment,
@@ -61,7 +62,7 @@ class Library:
         A damaged library, or one of another version, is set aside as `library.damaged-{stamp}.db`.
         """
         await self.close()
-        writer = Writer(lambda: _open_sound(self.path, stamp), recover=self._reopen, name="library")
+        writer = Writer(lambda _hand: _open_sound(self.path, stamp), recover=self._reopen, name="library")
         try:
             await writer.start()
         except (sqlite3.Error, OSError) as error:
@@ -266,17 +267,14 @@ class Library:
         except sqlite3.Error as error:
             raise LibraryUnusable(f"{self.path}: {error}", damaged=is_damage(error)) from error
 
-    def _reopen(
-        self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
-    ) -> sqlite3.Connection:
-        """Once, in the writer's thread; after that the disk is given up for the time being, `db` stays open."""
+    def _reopen(self, hand: Hand, error: sqlite3.Error, attempt: int) -> sqlite3.Connection:
+        """Once, in the writer's thread; after that the disk is given up for the time being, its connection stays open."""
         self._damaged = self._damaged or is_damage(error)
         if attempt > 0 or not self.path.exists():
             raise JournalUnwritable(str(error)) from error
         fresh = connect(self.path)
-        if db is not None:
-            with contextlib.suppress(sqlite3.Error):  # it has failed already
-                db.close()
+        with contextlib.suppress(sqlite3.Error):  # it has failed already
+            hand.close()
         return fresh
 
 

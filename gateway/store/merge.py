@@ -11,6 +11,9 @@ from gateway.store.database import uri
 from gateway.store.rows import ALARM_COLUMNS, alarm_of
 from gateway.store.transaction import REPETITIONS_KEPT
 
+#: The cause of a gap that is none: memory mode's note that one ended which the disk alone knows.
+GAP_ENDED = "ended"
+
 _KEEP_NEWER = {
     "point_level": "point, kind, level, changed_ms",
     "presence": "device, presence, since_ms, reason, identity",
@@ -20,7 +23,6 @@ _KEEP_NEWER = {
 _APPEND = {
     "message": "account, bytes, received_ms",
     "access_log": "at_ms, actor, action, camera, from_ms, to_ms, reason",
-    "gap": "camera, from_ms, to_ms, cause",
     "drill": "zone, from_ms, until_ms, started_by",
 }
 
@@ -51,6 +53,7 @@ def seed(
         _copy(source, memory, "event", _OF_WAITING, wanted)
         copied = _copy(source, memory, "delivery", _WAITING, wanted)
         _copy(source, memory, "alarm", "where closed_ms is null")
+        _copy(source, memory, "gap", "where to_ms is null")
         memory.execute("commit")
     except sqlite3.Error:
         if memory.in_transaction:
@@ -86,6 +89,7 @@ def merge_into_disk(memory: sqlite3.Connection, path: Path, *, now_ms: int, rule
         memory.execute("pragma disk.synchronous = full")
         memory.execute("begin immediate")
         _merge_events(memory)
+        _merge_gaps(memory)
         _merge_alarms(memory, now_ms, hold_ends)
         for table, columns in _KEEP_NEWER.items():
             statement = f"insert or replace into disk.{table} ({columns}) select {columns} from main.{table}"  # noqa: S608 - our own names
@@ -189,6 +193,24 @@ def _merge_alarms(memory: sqlite3.Connection, now_ms: int, hold_ends: Sequence[t
         " select camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms from main.hold m"
         " where not exists (select 1 from disk.hold d where d.camera = m.camera and d.from_ms = m.from_ms"
         " and d.to_ms = m.to_ms and d.alarm_id is m.alarm_id and d.placed_ms = m.placed_ms)"
+    )
+
+
+def _merge_gaps(memory: sqlite3.Connection) -> None:
+    """First the ends of gaps that are open on the disk, then the gaps that it does not have."""
+    memory.execute(
+        "update disk.gap set to_ms = (select m.to_ms from main.gap m where m.camera = disk.gap.camera and"
+        " m.from_ms = disk.gap.from_ms and m.cause = disk.gap.cause) where to_ms is null"
+    )
+    memory.execute(
+        "update disk.gap set to_ms = (select max(disk.gap.from_ms, min(m.to_ms)) from main.gap m where m.cause = ?1"
+        " and m.camera = disk.gap.camera) where to_ms is null",
+        (GAP_ENDED,),
+    )
+    memory.execute(
+        "insert into disk.gap (camera, from_ms, to_ms, cause) select camera, from_ms, to_ms, cause from main.gap"
+        " where cause <> ?1 except select camera, from_ms, to_ms, cause from disk.gap",
+        (GAP_ENDED,),
     )
 
 

@@ -1,11 +1,17 @@
 """What the journal says just now, kept in memory: exact as of the last commit, and the seed of memory mode."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gateway.model import Alarm, DevicePresence, Kind, Level
+from gateway.store.database import Damaged
 from gateway.store.effects import Effects
 from gateway.store.rows import ALARM_COLUMNS, Account, StreamHead, alarm_of, presence_of
+
+#: What a value that is damaged within its page makes of a row.
+NOT_OURS = (ValueError, TypeError, KeyError)
 
 
 @dataclass(slots=True)
@@ -23,12 +29,15 @@ class Mirror:
     in_memory: bool = False  # memory mode: the journal on disk does not know all of this
 
     def load(self, db: sqlite3.Connection) -> None:
-        """Take everything from a journal."""
-        self.open_alarms = {alarm.id: alarm for alarm in open_alarms_of(db)}
-        self.levels = levels_of(db)
-        self.presences = presences_of(db)
-        self.heads = heads_of(db)
-        self.accounts = {account.name: account for account in accounts_of(db)}
+        """Take everything from a journal. Raises Damaged where a value is none that we wrote: pages have no checksums."""
+        try:
+            self.open_alarms = {alarm.id: alarm for alarm in open_alarms_of(db)}
+            self.levels = levels_of(db)
+            self.presences = presences_of(db)
+            self.heads = heads_of(db)
+            self.accounts = {account.name: account for account in accounts_of(db)}
+        except NOT_OURS as error:
+            raise Damaged(f"a row can't be read: {error}") from error
 
     def follow(self, other: "Mirror") -> None:
         """Take everything from another one: the journal is on its disk."""
@@ -107,3 +116,21 @@ def presences_of(db: sqlite3.Connection) -> dict[str, DevicePresence]:
         row[0]: presence_of(row)
         for row in db.execute("select device, presence, since_ms, reason, identity from presence")
     }
+
+
+def drop_unreadable(db: sqlite3.Connection) -> int:
+    """Delete the rows that `Mirror.load` and the alarms' history could not read; how many. For a salvage."""
+    readers: dict[str, tuple[str, Callable[[tuple[Any, ...]], object]]] = {  # Any: SQLite's values
+        "alarm": (ALARM_COLUMNS, alarm_of),
+        "presence": ("device, presence, since_ms, reason, identity", presence_of),
+        "point_level": ("kind, level", lambda row: (Kind(row[0]), Level(row[1]))),
+    }
+    dropped = 0
+    for table, (columns, read) in readers.items():
+        key = "point || kind" if table == "point_level" else columns.split(",")[0]
+        for row in db.execute(f"select {key}, {columns} from {table}").fetchall():  # noqa: S608 - our own names
+            try:
+                read(row[1:])
+            except NOT_OURS:
+                dropped += db.execute(f"delete from {table} where {key} = ?", (row[0],)).rowcount  # noqa: S608 - the same
+    return dropped

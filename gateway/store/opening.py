@@ -72,12 +72,17 @@ class Opener:
         return found
 
     def open_file(self, *, check: bool) -> tuple[sqlite3.Connection, Identity]:
-        """The file and what it is on its disk, salvaged by nobody. `check` looks at its pages. Raises as `open` does."""
+        """The file and what it is on its disk, salvaged by nobody. `check` looks at its pages and what lies open in it.
+
+        Raises as `open` does.
+        """
         db = connect(self._path)
         try:
             if check and self._path.stat().st_size <= CHECKED_AT_START_BYTES:
                 check_pages(db)
             prepare_journal(db)
+            if check:
+                Mirror().load(db)
             stat = self._path.stat()
         except (sqlite3.Error, OSError):
             db.close()

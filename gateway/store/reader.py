@@ -1,6 +1,7 @@
 """The journal's reading connection: one statement at a time, none waited for without end."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,18 +31,21 @@ class Reader:
 
     async def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a statement as of now. Raises JournalUnwritable where the disk fails or does not answer."""
+        dropped = self._dropped
         reading = asyncio.create_task(self._read(sql, parameters), name="journal-read")
         try:
-            either: set[asyncio.Future[Any]] = {reading, self._dropped}
+            either: set[asyncio.Future[Any]] = {reading, dropped}
             await asyncio.wait(either, timeout=READ_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 return reading.result()
         except sqlite3.Error as error:
-            self.drop()
+            if not dropped.done():
+                self.drop()
             raise JournalUnwritable(f"the journal can't be read: {error}") from error
         finally:
             reading.cancel()
-        self.drop()
+        if not dropped.done():
+            self.drop()
         raise JournalUnwritable("the journal can't be read: its disk does not answer")
 
     def drop(self) -> None:
@@ -54,8 +58,14 @@ class Reader:
         self._dropped = asyncio.get_running_loop().create_future()
 
     async def close(self) -> None:
-        """Let go of the file, within 1 s if the disk lets go of it."""
-        connection, self._connection = self._connection, None
+        """Let go of the file, within 2 s if the disk lets go of it. What is being read is an error."""
+        if not self._dropped.done():
+            self._dropped.set_result(None)
+        self._dropped = asyncio.get_running_loop().create_future()
+        connection = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_LIMIT_S), self._opening:
+                connection, self._connection = self._connection, None
         if connection is not None and (closed := connection.stop()) is not None:
             await asyncio.wait({closed}, timeout=_CLOSE_LIMIT_S)
 

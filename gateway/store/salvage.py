@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.store.database import connect, prepare_journal
+from gateway.store.mirror import drop_unreadable
 from gateway.store.side import sync_directory
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def salvage(path: Path, stamp: str) -> Salvaged:
         fresh.execute("pragma foreign_keys = off")
         fresh.execute("begin immediate")
         rows, incomplete = _copy(path, fresh)
+        rows -= drop_unreadable(fresh)
         _drop_strays(fresh)
         fresh.execute("commit")
         fresh.execute("pragma wal_checkpoint(truncate)")

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from gateway.clock import to_ms
 from gateway.errors import JournalUnwritable
@@ -14,6 +16,9 @@ from gateway.store.people import People
 from gateway.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
+
+#: What fails in a way that nobody expected is begun anew after so long.
+AGAIN_S = 5.0
 
 #: The side copy is written at most so often.
 SIDE_COPY_INTERVAL_S = 1.0
@@ -36,21 +41,27 @@ class Upkeep(People):
 
     def _begin_upkeep(self) -> None:
         self._probe: asyncio.Task[bool] | None = None
+        works = (self._keep_side_copy, self._return_to_disk, self._tell_of_disk, self._watch_accounts)
         self._tasks = [
-            asyncio.create_task(self._keep_side_copy(), name="journal-side-copy"),
-            asyncio.create_task(self._return_to_disk(), name="journal-return"),
-            asyncio.create_task(self._tell_of_disk(), name="journal-tell-of-disk"),
-            asyncio.create_task(self._watch_accounts(), name="journal-accounts"),
+            asyncio.create_task(self._again_and_again(work), name=f"journal{work.__name__}") for work in works
         ]
 
-    async def _keep_side_copy(self) -> None:
+    async def _again_and_again(self, work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
+        while True:
+            try:
+                await work()
+            except Exception:
+                logger.exception("the journal's upkeep failed; it goes on")
+                await self._clock.sleep(AGAIN_S)
+
+    async def _keep_side_copy(self) -> NoReturn:
         while True:
             await self._side_dirty.wait()
             self._side_dirty.clear()
             await self._save_side_copy()
             await self._clock.sleep(SIDE_COPY_INTERVAL_S)
 
-    async def _return_to_disk(self) -> None:
+    async def _return_to_disk(self) -> NoReturn:
         while True:
             await self._clock.sleep(self._site.journal.retry_disk_s)
             try:
@@ -98,7 +109,7 @@ class Upkeep(People):
 
         await self._write(work)
 
-    async def _watch_accounts(self) -> None:
+    async def _watch_accounts(self) -> NoReturn:
         while True:
             await self._clock.sleep(ACCOUNTS_INTERVAL_S)
             with contextlib.suppress(JournalUnwritable):  # the disk's own alarm tells of it
@@ -116,7 +127,7 @@ class Upkeep(People):
                         await self._go_back()
         await super().close()
 
-    async def _tell_of_disk(self) -> None:
+    async def _tell_of_disk(self) -> NoReturn:
         """A failing disk is an alarm and an event `degraded`; its return is told too."""
         told = ""
         self.disk_changed.set()  # the alarm may be open from before a restart, and its cause gone

@@ -8,11 +8,11 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gateway.errors import JournalUnwritable
 from gateway.store.database import is_disk_failure
-from gateway.store.hand import Hand
+from gateway.store.hand import Frame, Hand, Open, Recovery
 
 logger = logging.getLogger(__name__)
 
@@ -22,28 +22,16 @@ T = TypeVar("T")
 BATCH_LIMIT = 256
 QUEUE_LIMIT = 10_000
 
+#: Opening may look through a whole file, or salvage it.
+OPEN_LIMIT_S = 60.0
+
+#: What waits is committed within so many seconds of `close`, or is an error.
+CLOSE_LIMIT_S = 5.0
+
 #: A batch that has not come back within so many seconds: the disk hangs (a flash card's pauses are shorter).
 HANG_LIMIT_S = 3.0
 
 _ATTEMPTS = 7
-
-
-class Recovery(Protocol):
-    """What a writer does when the disk does not take a batch. Runs in the writer's thread."""
-
-    def __call__(
-        self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
-    ) -> sqlite3.Connection:
-        """Close `db` and return a connection to try again on. Raises JournalUnwritable to give up."""
-        ...
-
-
-class Frame(Protocol):
-    """What a batch does besides its writes, inside its transaction."""
-
-    def __call__(self, db: sqlite3.Connection, batch: str) -> None:
-        """Called right before COMMIT."""
-        ...
 
 
 @dataclass(slots=True)
@@ -66,19 +54,20 @@ class Writer:
     COMMIT. An exception of `work` undoes that savepoint and reaches its caller alone. After a disk failure the
     whole batch is run again on the connection that `recover` returns, so `work` must be repeatable.
     `after_commit` is called on the event loop once for all writes of a commit, before any caller goes on.
-    `on_hang` is asked where the disk has not answered for HANG_LIMIT_S: what it gives opens another connection, in
-    another thread, and the batch is run again there. Where it gives nothing, the batch is waited for.
+    `on_hang` is asked where the disk has not answered for HANG_LIMIT_S (at the start OPEN_LIMIT_S): it marks the hand
+    as left behind and gives what opens another connection, in another thread, and the batch is run again there.
+    Where it gives nothing, the disk is waited for.
     """
 
     def __init__(
         self,
-        open_connection: Callable[[], sqlite3.Connection],
+        open_connection: Open,
         *,
         recover: Recovery | None = None,
         was_committed: Callable[[sqlite3.Connection, str], bool] | None = None,
         before_commit: Frame | None = None,
         after_commit: Callable[[], None] | None = None,
-        on_hang: Callable[[], Callable[[], sqlite3.Connection] | None] = lambda: None,
+        on_hang: Callable[[Hand], Open | None] = lambda _hand: None,
         name: str,
     ) -> None:
         self._open = open_connection
@@ -89,7 +78,7 @@ class Writer:
         self._name = name
         self._queue: deque[_Write[Any]] = deque()
         self._urgent: deque[_Write[Any]] = deque()
-        self._busy = False
+        self._batch: list[_Write[Any]] = []
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._on_hang = on_hang
@@ -103,27 +92,39 @@ class Writer:
     @property
     def idle(self) -> bool:
         """Whether nothing is being written or waits to be: what was committed last is all there is."""
-        return not (self._busy or self._queue or self._urgent)
+        return not (self._batch or self._queue or self._urgent)
 
     async def start(self) -> None:
         """Open the database in the writer's thread. Raises sqlite3.Error as `open_connection` does."""
         hand = self._hand
-        hand.db = await hand.do(self._open)
+        opened = hand.do(lambda: self._open(hand))
+        if not await self._is_left_behind(opened, OPEN_LIMIT_S):
+            hand.db = await opened
         self._room.set()
         self._task = asyncio.create_task(self._run(), name=f"{self._name}-writer")
 
     async def close(self) -> None:
-        """Commit what waits, then let go of the file. Again does nothing."""
+        """Commit what waits, within CLOSE_LIMIT_S, then let go of the file. Again does nothing."""
         if self._closed:
             return
-        self._closed = True
-        if self._task is not None:
-            self._closing = True
-            self._wake.set()
-            await self._task
-            self._task = None
-        await self._hand.do(self._hand.close)
-        self._hand.end()
+        self._closed = self._closing = True
+        self._wake.set()
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                if self._task is not None:
+                    await self._task
+                await self._hand.do(self._hand.close)
+        except TimeoutError:
+            logger.error("%s: the disk does not let go of it", self._name)  # noqa: TRY400 - where it hangs is not here
+            self._hand.leave_behind()
+        else:
+            self._hand.end()
+        waiting = [*self._batch, *self._urgent, *self._queue]
+        self._urgent.clear()
+        self._queue.clear()
+        for write in waiting:
+            self._tell(write, _Outcome(error=JournalUnwritable(f"{self._name} is closed")))
+        self._room.set()
 
     async def write(
         self,
@@ -176,15 +177,14 @@ class Writer:
             await self._wake.wait()
             self._wake.clear()
             while self._queue or self._urgent:
-                self._busy = True
                 await asyncio.sleep(0)  # who was told of the last commit may have more to write in this one
-                batch = self._next_batch()
+                self._batch = batch = self._next_batch()
                 self._room.set()
                 outcomes = await self._outcomes(batch)
                 for write, outcome in zip(batch, outcomes, strict=True):
                     self._tell(write, outcome)
                 self._after_commit()
-                self._busy = False
+                self._batch = []
             if self._closing:
                 return
 
@@ -197,19 +197,28 @@ class Writer:
         """From the thread that writes; from another one, where that hangs."""
         hand = self._hand
         written = hand.do(lambda: self._commit(hand, batch))
-        await asyncio.wait({written}, timeout=HANG_LIMIT_S)
-        reopen = None if written.done() else self._on_hang()
-        if reopen is None:
-            return await written
-        logger.error("%s: the disk has not answered for %g s", self._name, HANG_LIMIT_S)
-        hand.leave_behind()
-        written.exception()  # we have just said it
-        self._hand = fresh = Hand(self._name)
         try:
-            fresh.db = await fresh.do(reopen)
-        except JournalUnwritable as error:
-            return [_Outcome(error=error)] * len(batch)
-        return await fresh.do(lambda: self._commit(fresh, batch))
+            if not await self._is_left_behind(written, HANG_LIMIT_S):
+                return await written
+            fresh = self._hand
+            return await fresh.do(lambda: self._commit(fresh, batch))
+        except Exception as error:
+            logger.exception("%s: a batch failed", self._name)
+            return [_Outcome(error=JournalUnwritable(f"{self._name}: {error}"))] * len(batch)
+
+    async def _is_left_behind(self, done: "asyncio.Future[Any]", limit_s: float) -> bool:
+        """Wait for the hand; whether another has taken its place meanwhile, for the disk does not answer."""
+        await asyncio.wait({done}, timeout=limit_s)
+        hand = self._hand
+        reopen = None if done.done() else self._on_hang(hand)
+        if reopen is None:
+            return False
+        logger.error("%s: the disk has not answered for %g s", self._name, limit_s)
+        hand.leave_behind()
+        done.exception()  # we have just said it
+        self._hand = fresh = Hand(self._name)
+        fresh.db = await fresh.do(lambda: reopen(fresh))
+        return True
 
     @staticmethod
     def _tell(write: _Write[Any], outcome: _Outcome) -> None:
@@ -234,7 +243,7 @@ class Writer:
             outcomes: list[_Outcome] | None = None
             try:
                 if hand.db is None:
-                    hand.db = self._open()
+                    hand.db = self._open(hand)
                 outcomes = self._transaction(hand, hand.db, batch, token)
                 hand.db.execute("commit")
             except sqlite3.Error as error:
@@ -246,7 +255,7 @@ class Writer:
                     return [_Outcome(error=error)] * len(batch)
                 logger.warning("%s: %s (attempt %d)", self._name, error, attempt + 1)
                 try:
-                    hand.db = self._recover(hand.db, error, attempt)
+                    hand.db = self._recover(hand, error, attempt)
                     if outcomes is not None and self._was_committed(hand.db, token):
                         return outcomes
                 except (JournalUnwritable, sqlite3.Error) as last:
@@ -282,11 +291,8 @@ class Writer:
         self._before_commit(db, token)
         return outcomes
 
-    def _reopen_once(
-        self, db: sqlite3.Connection | None, error: sqlite3.Error, attempt: int
-    ) -> sqlite3.Connection:
-        if db is not None:
-            db.close()
+    def _reopen_once(self, hand: Hand, error: sqlite3.Error, attempt: int) -> sqlite3.Connection:
+        hand.close()
         if attempt > 0:
             raise JournalUnwritable(str(error)) from error
-        return self._open()
+        return self._open(hand)

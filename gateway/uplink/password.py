@@ -37,8 +37,8 @@ class Password:
         return self._last
 
     async def _fresh(self) -> str:
-        """One read at a time: each that hangs keeps a thread."""
-        if self._reading is None:
+        """One read at a time: each that hangs keeps a thread. What comes late tells of another time."""
+        if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(asyncio.to_thread(self._read), name="password")
         done, _ = await asyncio.wait({self._reading}, timeout=READ_LIMIT_S)
         if not done:

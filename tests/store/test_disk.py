@@ -7,13 +7,14 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.clock import Clock, SystemClock
 from gateway.errors import JournalUnwritable
-from gateway.model import Alarm, Durability, EventType, Kind, Level, Origin, Signal, Verdict
+from gateway.model import Alarm, Durability, EventType, Kind, Level, Origin, Presence, Signal, Verdict
 from gateway.site import Site
 from gateway.store import Account, Journal
 from gateway.store.check import check_journal
@@ -270,7 +271,9 @@ async def test_memory_mode_sends_what_still_waited_on_a_readable_disk(tmp_path: 
     journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
     await journal.report(PRESS)
     old = journal.head("bureau").stream
-    await journal._writer.exchange(lambda db: journal._disk.recover(db, sqlite3.OperationalError("EIO"), 1))
+    await journal._writer.exchange(
+        lambda _: journal._disk.recover(journal._writer._hand, sqlite3.OperationalError("EIO"), 1)
+    )
     journal._disk.ballast.release()
 
     (row, *_) = await journal.waiting("bureau", 1)
@@ -427,3 +430,70 @@ async def test_an_alarm_about_the_disk_returns_after_a_restart_on_a_sound_one(
     journal = await opened(site, ManualClock())
     assert [alarm.source.kind for alarm in journal.open_alarms.values()] == [Kind.DISK]
     await until(lambda: not tells_of_disk(journal))
+
+
+@pytest.mark.parametrize(
+    "flip",
+    [
+        'update presence set identity = \'{"model": "X\'',
+        "update alarm set source = replace(source, 'panic', 'pamic') where subject = 'gate-button'",
+        "update point_level set kind = 'pamic' where point = 'gate-button'",
+    ],
+)
+async def test_a_bit_that_flipped_within_a_value_is_damage(tmp_path: Path, opened: Opener, flip: str) -> None:
+    """SQLite's pages have no checksums: what no program of ours wrote is salvaged around, and the daemon starts."""
+    site = school(tmp_path, state=tmp_path / "state")
+    journal = await opened(site, SystemClock())
+    await journal.presence("buttons", Presence.ONLINE, identity={"model": "X"})
+    await journal.report(PRESS)
+    await journal.close()
+    with contextlib.closing(sqlite3.connect(journal.path)) as db:
+        db.execute(flip)
+        db.commit()
+
+    journal = await opened(site, SystemClock())
+
+    assert journal.status.durability is Durability.DISK
+    assert journal.status.reason.startswith("the journal was damaged")
+    assert await journal.report(PRESS) is Durability.DISK
+    assert len(of_points(journal)) == 1
+    assert check_journal(journal.path) == []
+
+
+async def test_a_gap_and_an_identity_outlive_memory_mode(tmp_path: Path, opened: Opener) -> None:
+    """A camera that is recorded again while the journal is in memory: its gap, open on the disk, has an end then."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    began = SystemClock().now()
+    await journal.open_gap("cam-gate", "network", began)
+    await journal.presence("buttons", Presence.ONLINE, identity={"model": "X"})
+    # as after a hang: the disk showed nothing
+    await journal._writer.exchange(
+        lambda _: journal._disk._to_memory(journal._writer._hand, "the disk does not answer", None)
+    )
+    await journal.close_gap("cam-gate", began + timedelta(seconds=5))
+    await until(lambda: journal.status.durability is Durability.DISK)
+
+    (gap,) = await journal.gaps("cam-gate", began - timedelta(days=1), began + timedelta(days=1))
+    assert gap.end is not None
+    assert abs(gap.end - began - timedelta(seconds=5)) < timedelta(seconds=0.01)
+    assert journal.presences["buttons"].identity == {"model": "X"}
+
+
+async def test_nothing_is_open_after_the_end(tmp_path: Path, opened: Opener) -> None:
+    """Also where somebody is just about to read: the log of the journal is taken in, no descriptor stays."""
+    journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
+    await journal.report(PRESS)
+    reading = asyncio.create_task(journal.waiting("bureau", 1))
+    await asyncio.sleep(0)
+    await journal.close()
+    await asyncio.gather(reading, return_exceptions=True)
+
+    def is_open() -> bool:
+        targets = []
+        for entry in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                targets.append(str(entry.readlink()))
+        return any(target.startswith(str(journal.path)) for target in targets)
+
+    await until(lambda: not is_open())
+    assert not journal.path.with_name("journal.db-wal").exists()

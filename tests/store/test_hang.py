@@ -12,9 +12,12 @@ from gateway.clock import SystemClock
 from gateway.errors import JournalUnwritable
 from gateway.model import Durability, Kind, Level, Origin, Signal
 from gateway.policy.holds import HoldRules
-from gateway.store import Journal, core, reader
+from gateway.store import Journal, reader
 from gateway.store.check import check_journal
+from gateway.store.hand import Hand
+from gateway.store.library import Library, LibraryUnusable
 from gateway.store.merge import merge_into_disk, seed
+from gateway.store.opening import Identity, Opener
 from tests.sites import school
 from tests.wait import until
 
@@ -64,7 +67,7 @@ async def _in_memory(journal: Journal, monkeypatch: pytest.MonkeyPatch, back: th
     probe = journal._disk.probe
     monkeypatch.setattr(journal._disk, "probe", lambda: back.is_set() and probe())
     await journal._writer.exchange(
-        lambda db: journal._disk.recover(db, sqlite3.OperationalError("disk I/O error"), 1)
+        lambda _: journal._disk.recover(journal._writer._hand, sqlite3.OperationalError("disk I/O error"), 1)
     )
     assert journal.status.durability is Durability.MEMORY
 
@@ -124,9 +127,9 @@ async def test_memory_that_is_only_slow_is_waited_for(
             goes_on.wait(20)
             before_commit(db, batch)
 
-        def asking() -> object:
+        def asking(hand: Hand) -> object:
             asked.set()
-            return on_hang()
+            return on_hang(hand)
 
         monkeypatch.setattr(journal._writer, "_before_commit", slow)
         monkeypatch.setattr(journal._writer, "_on_hang", asking)
@@ -221,7 +224,7 @@ async def test_the_end_does_not_wait_for_a_disk_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`close` comes back though writer and reader are stuck in the disk: systemd's own limit is not needed."""
-    monkeypatch.setattr(core, "_CLOSE_LIMIT_S", 0.3)
+    monkeypatch.setattr("gateway.store.writer.CLOSE_LIMIT_S", 0.3)
     answers = threading.Event()
     journal = await Journal.open(school(tmp_path), clock=SystemClock())
     try:
@@ -229,7 +232,7 @@ async def test_the_end_does_not_wait_for_a_disk_that_hangs(
         reading = asyncio.create_task(journal._rows("select hang()"))
         monkeypatch.setattr(journal._writer, "_before_commit", lambda _db, _batch: answers.wait(20))
         report = asyncio.create_task(journal.report(PRESS))
-        await until(lambda: journal._writer._busy)
+        await until(lambda: bool(journal._writer._batch))
         async with asyncio.timeout(5):
             await journal.close()
         for task in (reading, report):
@@ -246,3 +249,105 @@ async def _hang_reads(journal: Journal, answers: threading.Event) -> None:
     connection = journal._reader._connection
     assert connection is not None
     await connection.create_function("hang", 0, lambda: answers.wait(20))
+
+
+async def test_a_disk_that_hangs_at_the_start_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alarms are taken in from memory, with those that the side copy knew; the disk has everything when it answers."""
+    site = school(tmp_path, site_keys=f'side_dir = "{tmp_path / "side"}"')
+    journal = await Journal.open(site, clock=SystemClock())
+    await journal.report(PRESS)
+    await journal.close()
+    monkeypatch.setattr("gateway.store.writer.OPEN_LIMIT_S", 0.3)
+    answers = threading.Event()
+    open_file = Opener.open_file
+
+    def hanging(self: Opener, *, check: bool) -> tuple[sqlite3.Connection, Identity]:
+        answers.wait(20)
+        return open_file(self, check=check)
+
+    monkeypatch.setattr(Opener, "open_file", hanging)
+    async with asyncio.timeout(10):
+        journal = await Journal.open(site, clock=SystemClock())
+    try:
+        assert journal.status.durability is Durability.MEMORY
+        assert {alarm.source.point for alarm in journal.open_alarms.values()} >= {"gate-button"}
+        assert await journal.report(replace(PRESS, point="gate-button-2")) is Durability.MEMORY
+        answers.set()
+        await until(lambda: journal.status.durability is Durability.DISK, 20)
+        assert len([alarm for alarm in journal.open_alarms.values() if alarm.source.point]) == 2
+    finally:
+        answers.set()
+        await journal.close()
+    assert check_journal(journal.path) == []
+
+
+async def test_the_thread_that_is_in_memory_already_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lost its disk, and is only slow to begin: the stream that is told of is the one that its events are in."""
+    monkeypatch.setattr("gateway.store.writer.HANG_LIMIT_S", 0.2)
+    goes_on, asked, back = threading.Event(), threading.Event(), threading.Event()
+    journal = await Journal.open(school(tmp_path), clock=SystemClock())
+    try:
+        begin_streams, on_hang = journal._disk._begin_streams, journal._disk.on_hang
+        probe = journal._disk.probe
+
+        def slow(db: sqlite3.Connection, reason: str) -> None:
+            goes_on.wait(20)
+            begin_streams(db, reason)
+
+        def asking(hand: Hand) -> object:
+            asked.set()
+            return on_hang(hand)
+
+        monkeypatch.setattr(journal._disk, "_begin_streams", slow)
+        monkeypatch.setattr(journal._writer, "_on_hang", asking)
+        monkeypatch.setattr(journal._disk, "probe", lambda: back.is_set() and probe())
+        journal.path.rename(journal.path.with_name("moved.db"))
+        report = asyncio.create_task(journal.report(PRESS))
+        await until(asked.is_set)
+        goes_on.set()
+        assert await report is Durability.MEMORY
+        assert journal.head("bureau").stream in {row.stream for row in await journal.waiting("bureau", 1)}
+    finally:
+        goes_on.set()
+        back.set()
+        await journal.close()
+
+
+async def test_a_hand_that_is_left_behind_tells_all_who_wait_for_it() -> None:
+    """Also where one of them has just been cancelled, or has its answer already."""
+    hand, answers = Hand("test"), threading.Event()
+    first, second, third = (hand.do(lambda: answers.wait(20)) for _ in range(3))
+    first.cancel()
+    hand.leave_behind()
+    answers.set()
+    for waiting in (second, third):
+        with pytest.raises(JournalUnwritable):
+            await waiting
+    assert first.cancelled()
+
+
+async def test_a_library_whose_disk_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I9: the journal closes after it, and has to come to its turn; whoever waits for a row hears that there is none."""
+    monkeypatch.setattr("gateway.store.writer.CLOSE_LIMIT_S", 0.3)
+    answers = threading.Event()
+    library = Library(tmp_path)
+    await library.open(stamp="1")
+    writer = library._writer
+    assert writer is not None
+    monkeypatch.setattr(writer, "_before_commit", lambda _db, _batch: answers.wait(20))
+    writing = asyncio.create_task(library.condemn([1], at=SystemClock().now()))
+    await until(lambda: bool(writer._batch))
+    try:
+        async with asyncio.timeout(5):
+            await library.close()
+        with pytest.raises(LibraryUnusable):
+            await writing
+    finally:
+        answers.set()
+        writer._hand.end()

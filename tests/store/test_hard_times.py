@@ -518,7 +518,7 @@ async def test_a_guard_disabled_during_memory_mode_stays_disabled(tmp_path: Path
     journal = await opened(hard_site(tmp_path), clock)
     await put_account(journal, GUARD)
     error = sqlite3.OperationalError("disk I/O error")
-    await journal._writer.exchange(lambda db: journal._disk.recover(db, error, 1))
+    await journal._writer.exchange(lambda _: journal._disk.recover(journal._writer._hand, error, 1))
     assert await journal.report(PRESS) is Durability.MEMORY
     assert journal.account("zhang") == GUARD
     write_account(journal.path, replace(GUARD, disabled=True), to_ms(START))

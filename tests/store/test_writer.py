@@ -13,6 +13,7 @@ from gateway.model import Durability, Kind, Level, Origin, Signal
 from gateway.store import Journal
 from gateway.store.check import check_journal
 from gateway.store.database import connect
+from gateway.store.hand import Hand
 from gateway.store.writer import Writer
 from tests.clocks import ManualClock
 from tests.sites import school
@@ -56,7 +57,7 @@ async def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 async def open_writer(tmp_path: Path) -> Writer:
     """A writer of a file with one table."""
 
-    def open_connection() -> sqlite3.Connection:
+    def open_connection(_hand: Hand) -> sqlite3.Connection:
         db = connect(tmp_path / "numbers.db")
         db.execute("create table if not exists number (n integer primary key)")
         return db
@@ -106,7 +107,7 @@ async def test_what_is_committed_is_on_the_medium(tmp_path: Path) -> None:
 
     assert await journal._writer.on_thread(pragmas) == [2, "wal", 1]
     await journal._writer.exchange(
-        lambda db: journal._disk.recover(db, sqlite3.OperationalError("disk I/O error"), 0)
+        lambda _: journal._disk.recover(journal._writer._hand, sqlite3.OperationalError("disk I/O error"), 0)
     )
     assert await journal._writer.on_thread(pragmas) == [2, "wal", 1]
     await journal.close()
