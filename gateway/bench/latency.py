@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _REST_S = 0.17
 _SPREAD_S = 0.1
 
 _ARRIVAL_LIMIT_S = 30.0
+_LOOK_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ async def run(place: Path, *, count: int) -> Result:
             await made.ready(devices=1)
             with progress("presses", count) as advance:
                 presses = await _press_all(modules, made, count, advance)
-        stages = await asyncio.to_thread(_read_trace, trace)
+            stages = await _until_confirmed(trace, presses)
         duplicates = made.county.report().duplicates
     return _result(presses, stages, duplicates)
 
@@ -86,10 +88,25 @@ async def _press_all(modules: Devices, made: Bed, count: int, advance: Advance) 
     return presses
 
 
+async def _until_confirmed(trace: Path, presses: list[_Press]) -> dict[str, dict[Stage, float]]:
+    """The marks once every press has its last one: the county has sent the receipt, the gateway has it to take yet."""
+    deadline = time.monotonic() + _ARRIVAL_LIMIT_S
+    while True:
+        stages = await asyncio.to_thread(_read_trace, trace)
+        missing = [press for press in presses if Stage.CONFIRMED not in stages.get(press.event_id, {})]
+        if not missing:
+            return stages
+        if time.monotonic() > deadline:
+            raise BenchError(f"{len(missing)} receipts were not taken within {_ARRIVAL_LIMIT_S:g} s")
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
 def _read_trace(path: Path) -> dict[str, dict[Stage, float]]:
     """When each event first reached each stage, in seconds of CLOCK_MONOTONIC."""
     stages: dict[str, dict[Stage, float]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if not line.endswith("\n"):
+            break  # still being written
         mark = json.loads(line)
         for event_id in mark["ids"]:
             stages.setdefault(event_id, {}).setdefault(Stage(mark["stage"]), mark["monotonic"])
@@ -97,7 +114,6 @@ def _read_trace(path: Path) -> dict[str, dict[Stage, float]]:
 
 
 def _result(presses: list[_Press], stages: dict[str, dict[Stage, float]], duplicates: int) -> Result:
-    """Every press has every mark: the daemon has ended in good order, and each was receipted."""
     at = [stages[press.event_id] for press in presses]
     ours = _between(at, Stage.SEEN, Stage.BROKER)
     figures: dict[str, Figure] = {
