@@ -189,7 +189,7 @@ async def test_a_read_that_hangs_ends_when_memory_mode_begins(
     try:
         await _hang_reads(journal, answers)
         reading = asyncio.create_task(journal._rows("select hang()"))
-        await until(lambda: journal._reader._connection is not None)
+        await until(lambda: journal._reader._opened.connection is not None)
         assert not reading.done()
         await _in_memory(journal, monkeypatch, back)
         with pytest.raises(sqlite3.OperationalError, match="no such function: hang"):
@@ -246,7 +246,7 @@ async def test_the_end_does_not_wait_for_a_disk_that_hangs(
 async def _hang_reads(journal: Journal, answers: threading.Event) -> None:
     """`select hang()` keeps the reader's thread until `answers`."""
     await journal.backlog("bureau")
-    connection = journal._reader._connection
+    connection = journal._reader._opened.connection
     assert connection is not None
     await connection.create_function("hang", 0, lambda: answers.wait(20))
 
