@@ -104,7 +104,7 @@ class Daemon:
             await stop.wait()
             logger.info("stopping")
         finally:
-            # Devices first, so that nothing new is taken in; the journal is closed last of all, by `run`.
+            # Outputs and devices first, so that nothing new is taken in; the journal is closed last of all, by `run`.
             for task in tasks:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

@@ -39,6 +39,21 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+async def wait_for_event(clock: Clock, event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, or so many seconds are over; what was awaited is left to nobody."""
+    waits = [asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(_set(event))]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
+
+
 def to_ms(moment: datetime) -> int:
     """Milliseconds since 1970-01-01T00:00:00Z: how the store keeps time."""
     return round(moment.timestamp() * 1000)

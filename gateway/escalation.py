@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn, Protocol
 
-from gateway.clock import Clock
+from gateway.clock import Clock, wait_for_event
 from gateway.errors import ActRefused, JournalUnwritable, NotFound
 from gateway.model import Alarm, Severity
 from gateway.policy.alarms import SHELVE_LIMIT
@@ -183,24 +183,11 @@ class Escalation:
         if seconds <= 0:
             return
         self._awake_at = now + seconds
-        waits = [
-            asyncio.create_task(self._clock.sleep(seconds), name="escalation-sleep"),
-            asyncio.create_task(_wait(self._earlier), name="escalation-earlier"),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await wait_for_event(self._clock, self._earlier, seconds)
 
 
 def _within(least: float, seconds: float, most: float) -> float:
     return min(max(seconds, least), most)
-
-
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()
 
 
 def _ids(change: Change) -> Iterable[str]:

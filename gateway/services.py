@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from gateway.arming import ArmingService
 from gateway.clock import Clock
+from gateway.commanding import Commanding
 from gateway.console.server import Console
 from gateway.console.views import ConsoleDeps, HealthProblem, LinkState
+from gateway.devices import Devices
 from gateway.driver import DriverSpec
-from gateway.errors import JournalUnwritable
+from gateway.errors import ActRefused, JournalUnwritable
 from gateway.escalation import Escalation
 from gateway.health.clockwatch import ClockNews, ClockWatch
 from gateway.health.listener import MetricsListener
@@ -24,13 +26,14 @@ from gateway.health.tracer import MetricsTracer
 from gateway.health.watchdog import Stalls, Unattended, Watchdog
 from gateway.keep import Service
 from gateway.model import ClockState
+from gateway.outputs import Outputs
 from gateway.policy.coverage import Coverage
+from gateway.policy.outputs import OutputState
 from gateway.recording.cameras import CameraStats
 from gateway.recording.coverage import coverage_of
 from gateway.recording.service import RecordingService
 from gateway.site import Site
 from gateway.store import Journal
-from gateway.supervisor import ConnectionStats, Supervisor
 from gateway.trace import Tracer
 from gateway.tracefile import TraceFile
 from gateway.uplink import Uplink
@@ -80,7 +83,6 @@ class Services:
     ) -> None:
         """`failing` gives the services that have failed and are not well again, and why."""
         self._site = basis.site
-        self._drivers = basis.drivers
         self._clock = basis.clock
         self._clock_watch = basis.clock_watch
         self._latencies = basis.latencies
@@ -89,17 +91,30 @@ class Services:
         self._notifier = basis.notifier
         self._journal = journal
         self._started = started
-        self._supervisor: Supervisor | None = None
         self._recording: RecordingService | None = None
+        self._outputs: Outputs | None = None
         self._uplinks: dict[str, Uplink] = {}
+        self._devices = Devices(
+            basis.site, basis.drivers, journal, basis.clock, clock_state=basis.clock_watch.state
+        )
+        self._commanding = Commanding(basis.site, journal, self._devices.command, basis.clock)
         self._unattended = Unattended(lambda: failing().get(INTAKE), self._clock)
         self._watchdog = Watchdog(
-            journal, [self._unattended, Stalls(self.progress, self._clock)], self._clock, self._notifier
+            journal,
+            [self._unattended, Stalls(self._devices.progress, self._clock)],
+            self._clock,
+            self._notifier,
         )
 
     def all(self) -> dict[str, Service]:
-        """By name, in the order of their stop: devices first."""
-        services: dict[str, Service] = {INTAKE: self._supervise, "escalation": self._escalate}
+        """By name, in the order of their stop: outputs, which are switched off through their devices, then devices."""
+        services: dict[str, Service] = {"outputs": self._serve_outputs} if self._site.outputs else {}
+        services |= {
+            INTAKE: self._serve_devices,
+            "escalation": self._escalate,
+            "arming": self._arm,
+            "commands": self._commanding.run,
+        }
         if self._site.cameras:
             services["recording"] = self._record
         services |= {
@@ -118,24 +133,21 @@ class Services:
 
     # ---- the services, each built anew at each start
 
-    async def _supervise(self) -> None:
-        self._supervisor = Supervisor(
-            self._site.connections,
-            self._drivers,
-            self._journal,
-            self._clock,
-            random.Random(),  # noqa: S311 - spreads retries
-        )
+    async def _serve_devices(self) -> None:
         with self._unattended.attending():
-            try:
-                await self._supervisor.run()
-                if not self._site.connections:
-                    await asyncio.Event().wait()
-            finally:
-                self._supervisor = None  # its figures would be those of a dead one
+            await self._devices.run()
 
     async def _escalate(self) -> None:
         await Escalation(self._journal, self._site.escalation, self._clock).run()
+
+    async def _serve_outputs(self) -> None:
+        self._outputs = Outputs(
+            self._site, self._journal, self._devices, self._clock, self._clock_watch.state
+        )
+        await self._outputs.run()
+
+    async def _arm(self) -> None:
+        await ArmingService(self._site, self._journal, self._clock, self._clock_watch.state).run()
 
     async def _record(self) -> None:
         self._recording = RecordingService(self._site, self._journal, self._clock, self._clock_watch.state)
@@ -165,6 +177,8 @@ class Services:
                 uplink=self,
                 health=self,
                 coverage=self if self._site.cameras else None,
+                outputs=self,
+                commands=self._commanding,
             )
         )
         async with asyncio.TaskGroup() as group:
@@ -185,10 +199,11 @@ class Services:
                 tracer=self._latencies,
                 clock_state=self._clock_watch.state,
                 problems=self._watchdog.problems,
-                connections=self,
+                connections=self._devices,
                 links=self,
                 recording=self,
                 footage=lambda: self._recording.stats if self._recording else None,
+                outputs=self.outputs,
             )
         )
         await MetricsListener(self._site.metrics, metrics.page, CONTENT_TYPE_LATEST, self._clock).run()
@@ -198,7 +213,7 @@ class Services:
         sent: dict[tuple[str, str], datetime] = {}
         while True:
             await self._clock.sleep(_READINGS_S)
-            for reading in self._supervisor.latest_readings() if self._supervisor else ():
+            for reading in self._devices.latest_readings():
                 key = (reading.device, reading.point)
                 if sent.get(key) != reading.at:
                     sent[key] = reading.at
@@ -228,18 +243,15 @@ class Services:
         """Why alarm intake does not work, for the console's health page."""
         return [HealthProblem(problem.code, problem.message) for problem in self._watchdog.problems()]
 
-    def stats(self) -> Sequence[ConnectionStats]:
-        """The supervisor's figures."""
-        return self._supervisor.stats() if self._supervisor else ()
+    def outputs(self) -> Sequence[OutputState]:
+        """How every output is; none where they are not served."""
+        return self._outputs.states() if self._outputs else ()
 
-    def progress(self) -> Mapping[str, float]:
-        """The supervisor's signs of life."""
-        return self._supervisor.progress() if self._supervisor else {}
-
-    @property
-    def readings_dropped(self) -> int:
-        """Values that found no room."""
-        return self._supervisor.readings_dropped if self._supervisor else 0
+    async def test_output(self, output: str, actor: str) -> OutputState:
+        """A person tests an output. Raises NotFound, ActRefused."""
+        if self._outputs is None:
+            raise ActRefused("outputs are not served just now: try again", code="outputs-down")
+        return await self._outputs.test(output, actor)
 
     def cameras(self) -> Sequence[CameraStats]:
         """The recording's figures."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.clock import Clock
 from gateway.driver import Connection, DriverSpec, Sink
+from gateway.model import Message, Signal
 from gateway.site import Site, load_site
 from gateway.store import Account, Journal
 from gateway.store.accounts import write_account
@@ -38,9 +39,10 @@ BY_HAND = DriverSpec(
     device=Keys,
     point=Keys,
     build=_build,
-    reports_state=False,
+    reports_state=True,
     notices_loss_within_s=1.0,
     advice=lambda _connection: [],
+    output=Keys,
 )
 
 SCHOOL = """
@@ -150,6 +152,11 @@ def uplink(
         protocol=protocol,
         uplink_keys=uplink_keys,
     )
+
+
+def said(data: bytes, *signals: Signal, account: str = "1234") -> Message:
+    """A message of the device whose signals these are."""
+    return Message(device=signals[0].device, account=account, data=data, signals=signals)
 
 
 async def put_account(journal: Journal, account: Account) -> None:

@@ -139,7 +139,7 @@ async def close(alarm_id: AlarmId, body: CloseBody, caller: Acting, console: Con
     )
 
 
-@router.post("/alarms/{alarm_id}/shelve", summary="Shelve for a time 旁路")
+@router.post("/alarms/{alarm_id}/shelve", summary="Shelve for a time 搁置")
 async def shelve(alarm_id: AlarmId, body: ShelveBody, caller: Acting, console: Console) -> AlarmView:
     """A person sets it aside for a limited time, with a reason. Not for panic, duress or fire."""
     until = console.deps.clock.now() + timedelta(minutes=body.minutes)

@@ -89,6 +89,13 @@ class ZoneView(Answer):
     phone: str
 
 
+class SilencedView(Answer):
+    """Who has silenced an alarm's sound (消音) since the last press, and when."""
+
+    by: PersonView
+    at: Stamp
+
+
 class AlarmView(Answer):
     """An alarm. `durable` false: it is in memory only just now, a power cut would lose it.
 
@@ -125,6 +132,7 @@ class AlarmView(Answer):
     shelved_until: Stamp | None
     shelved_by: PersonView | None
     shelved_reason: str | None
+    silenced: SilencedView | None
 
 
 class AlarmsAnswer(Answer):

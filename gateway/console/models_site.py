@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import ConfigDict, Field
 
 from gateway.console.models import Answer, Body, PersonView, Stamp, ZoneView
+from gateway.driver import Command
 from gateway.model import ClockState, Durability, Kind, Presence
 
 # ---- devices
@@ -20,8 +21,22 @@ class PointView(Answer):
     cameras: tuple[str, ...]
 
 
+class CommandedView(Answer):
+    """What a device was last told since the start of the gateway. `ended` null: it is under way, `ok` counts later.
+
+    `reason` is what came of it in the driver's words.
+    """
+
+    command: Command
+    by: PersonView
+    since: Stamp
+    ended: Stamp | None
+    ok: bool
+    reason: str
+
+
 class DeviceView(Answer):
-    """A device, and whether it is there."""
+    """A device, and whether it is there. `commands` are what it can be told, `commanded` what it was told last."""
 
     id: str
     name: str
@@ -33,6 +48,8 @@ class DeviceView(Answer):
     reason: str
     identity: Mapping[str, str]
     points: tuple[PointView, ...]
+    commands: tuple[Command, ...]
+    commanded: CommandedView | None
 
 
 class DevicesAnswer(Answer):

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from gateway.console.models import AlarmView, Answer, Stamp
+from gateway.console.models_arming import BypassView, ZoneArmingView
 from gateway.console.models_site import DeviceView, StatusAnswer
 from gateway.model import Presence
 
@@ -15,6 +16,8 @@ class SnapshotMessage(Answer):
     status: StatusAnswer
     alarms: tuple[AlarmView, ...]
     devices: tuple[DeviceView, ...]
+    zones: tuple[ZoneArmingView, ...]
+    bypasses: tuple[BypassView, ...]
 
 
 class PresenceView(Answer):
@@ -27,12 +30,14 @@ class PresenceView(Answer):
 
 
 class ChangeMessage(Answer):
-    """What has changed; a closed alarm comes once more, closed."""
+    """What has changed; a closed alarm comes once more, closed. All zones and bypasses, where one of them has; else null."""
 
     event: Literal["change"] = "change"
     now: Stamp
     alarms: tuple[AlarmView, ...]
     presences: tuple[PresenceView, ...]
+    zones: tuple[ZoneArmingView, ...] | None = None
+    bypasses: tuple[BypassView, ...] | None = None
 
 
 class BeatMessage(Answer):

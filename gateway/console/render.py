@@ -7,9 +7,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.console.models import AlarmView, EventView, PersonView, ZoneView
+from gateway.console.models import AlarmView, EventView, PersonView, SilencedView, ZoneView
 from gateway.console.models_site import (
     BacklogView,
+    CommandedView,
     DeviceView,
     PointView,
     ProblemView,
@@ -18,7 +19,9 @@ from gateway.console.models_site import (
     UplinkStatus,
 )
 from gateway.console.models_stream import PresenceView
+from gateway.console.render_arming import ArmingRenderer
 from gateway.console.views import ConsoleDeps, LinkState
+from gateway.driver import Command
 from gateway.errors import JournalUnwritable
 from gateway.model import Alarm, AlarmState, ClockState, DevicePresence, Presence, Zone
 from gateway.policy.alarms import NEVER_SHELVED
@@ -51,6 +54,7 @@ class Renderer:
         self._journal = deps.journal
         self._directory = deps.journal.directory
         self._since = deps.clock.now()
+        self.arming = ArmingRenderer(deps)
 
     @property
     def now(self) -> datetime:
@@ -92,7 +96,12 @@ class Renderer:
             shelved_until=alarm.shelved_until,
             shelved_by=self._person_or_none(alarm.shelved_by),
             shelved_reason=alarm.shelved_reason,
+            silenced=self._silenced(alarm),
         )
+
+    def _silenced(self, alarm: Alarm) -> SilencedView | None:
+        silence = self._journal.silence_of(alarm)
+        return None if silence is None else SilencedView(by=self.person(silence.by), at=silence.at)
 
     def alarms(self, alarms: Iterable[Alarm], in_memory: Container[str]) -> tuple[AlarmView, ...]:
         """Several alarms; those of `in_memory` are marked as not durable."""
@@ -150,6 +159,22 @@ class Renderer:
                 )
                 for point in entry.points
             ),
+            commands=tuple(command for command in Command if command in entry.commands),
+            commanded=self._commanded(entry.id),
+        )
+
+    def _commanded(self, device: str) -> CommandedView | None:
+        commands = self._deps.commands
+        told = commands.told(device) if commands is not None else None
+        if told is None:
+            return None
+        return CommandedView(
+            command=told.command,
+            by=self.person(told.actor),
+            since=told.since,
+            ended=told.ended,
+            ok=told.ok,
+            reason=told.words,
         )
 
     def presence(self, presence: DevicePresence) -> PresenceView:

@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 
-from gateway.console import api, api_site, problems
+from gateway.console import api, api_arming, api_devices, api_outputs, api_site, problems
 from gateway.console.connection import connection_class
 from gateway.console.gate import Gate
 from gateway.console.pages import Pages, page_router
@@ -52,7 +52,10 @@ def _app(services: Services) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.include_router(api.router)
+    app.include_router(api_outputs.router)
     app.include_router(api_site.router)
+    app.include_router(api_arming.router)
+    app.include_router(api_devices.router)
     app.include_router(api_site.health_router)
     app.include_router(page_router(Pages()))
 

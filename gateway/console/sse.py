@@ -92,6 +92,7 @@ class EventStreams:
         self._changed = asyncio.Event()
         self._alarms: dict[str, Alarm] = {}
         self._devices: set[str] = set()
+        self._others = False
         self._status: StatusAnswer | None = None
         self._open = False
         self.in_memory: set[str] = set()
@@ -158,6 +159,8 @@ class EventStreams:
                 status=self._status,
                 alarms=self._render.alarms(self._journal.open_alarms.values(), self.in_memory),
                 devices=self._render.devices(),
+                zones=self._render.arming.zones(),
+                bypasses=self._render.arming.bypasses(),
             )
         )
 
@@ -195,19 +198,21 @@ class EventStreams:
                 stream.fall_behind()
         self._alarms.update((alarm.id, alarm) for alarm in change.alarms)
         self._devices.update(presence.device for presence in change.presences)
+        self._others = self._others or change.others
         self._changed.set()
 
     async def _tell(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            alarms, devices = list(self._alarms.values()), list(self._devices)
+            alarms, devices, others = list(self._alarms.values()), list(self._devices), self._others
             self._alarms.clear()
             self._devices.clear()
-            self._tell_all(self._change(alarms, devices))
+            self._others = False
+            self._tell_all(self._change(alarms, devices, others=others))
             await self._clock.sleep(self._limits.coalesce_s)
 
-    def _change(self, alarms: list[Alarm], devices: list[str]) -> bytes:
+    def _change(self, alarms: list[Alarm], devices: list[str], *, others: bool) -> bytes:
         """The present state of what changed: never an older one than a snapshot has already told."""
         now_open = self._journal.open_alarms
         current = (now_open.get(alarm.id, alarm) for alarm in alarms)
@@ -222,6 +227,8 @@ class EventStreams:
                     for device in devices
                     if device in self._journal.presences
                 ),
+                zones=self._render.arming.zones() if others else None,
+                bypasses=self._render.arming.bypasses() if others else None,
             )
         )
 

@@ -7,8 +7,10 @@ from typing import Protocol
 
 from gateway import __version__
 from gateway.clock import Clock
+from gateway.driver import Command, Told
 from gateway.model import ClockState
 from gateway.policy.coverage import Coverage
+from gateway.policy.outputs import OutputState
 from gateway.site import Site
 from gateway.store import Journal
 
@@ -55,6 +57,30 @@ class CoverageView(Protocol):
         ...
 
 
+class CommandView(Protocol):
+    """Implemented by what carries commands to devices."""
+
+    def give(self, device: str, command: Command, *, minutes: int, actor: str) -> None:
+        """Have it carried out; what comes of it is an event. Raises NotFound, ActRefused."""
+        ...
+
+    def told(self, device: str) -> Told | None:
+        """What it was last told since the start. No I/O, no waiting."""
+        ...
+
+
+class OutputsView(Protocol):
+    """Implemented by the outputs' service."""
+
+    def outputs(self) -> Sequence[OutputState]:
+        """How every output is; none where they are not served. No I/O, no waiting."""
+        ...
+
+    async def test_output(self, output: str, actor: str) -> OutputState:
+        """Begin a test; returns once it is on, or could not be. Raises NotFound, ActRefused."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What the console grants a client at most: bytes, counts, and seconds."""
@@ -82,7 +108,7 @@ class ConsoleDeps:
     """Everything the console is given.
 
     Without an `uplink`, destinations are shown with their backlog but without a connection state; without `coverage`,
-    only the gaps that the journal knows of are told.
+    only the gaps that the journal knows of are told; without `outputs` their state is not known.
     """
 
     journal: Journal
@@ -92,6 +118,8 @@ class ConsoleDeps:
     clock_state: Callable[[], ClockState] = _trusted
     uplink: UplinkView | None = None
     coverage: CoverageView | None = None
+    outputs: OutputsView | None = None
+    commands: CommandView | None = None
     version: str = __version__
     limits: Limits = Limits()
 

@@ -58,15 +58,41 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "This alarm was not part of a drill: close it as real, false or test.",
     ),
     "never-shelved": (
-        "紧急报警、胁迫报警和火警不允许旁路",
+        "紧急报警、胁迫报警和火警不允许搁置",
         "Panic, duress and fire alarms can't be shelved.",
     ),
     "reason-needed": (
-        "旁路必须填写原因（1 至 500 字）",
-        "Shelving needs a reason of 1 to 500 characters.",
+        "必须填写原因（1 至 500 字）",
+        "A reason of 1 to 500 characters is needed.",
     ),
-    "shelve-too-long": ("旁路时间最长 24 小时", "An alarm is shelved for 24 hours at most."),
-    "not-shelved": ("该警情没有被旁路", "This alarm is not shelved."),
+    "shelve-too-long": ("警情搁置最长 24 小时", "An alarm is shelved for 24 hours at most."),
+    "not-shelved": ("该警情没有被搁置", "This alarm is not shelved."),
+    "command-unknown": ("该设备不接受这个命令", "This device can't be told that."),
+    "device-busy": (
+        "该设备正在执行上一个命令，请稍候",
+        "This device is still busy with a command: wait for it.",
+    ),
+    "outputs-down": (
+        "声光输出服务正在启动，请稍后再试",
+        "The outputs are not served just now: try again in a moment.",
+    ),
+    "output-testing": ("该输出正在测试", "This output is being tested already."),
+    "output-in-use": (
+        "有未关闭的警情，此输出现在不能测试",
+        "There is an open alarm: this output can't be tested just now.",
+    ),
+    "already-armed": ("该防区已经布防", "This zone is armed already."),
+    "already-disarmed": ("该防区已经撤防", "This zone is disarmed already."),
+    "entry-under-way": (
+        "有人正在进入该防区，请稍候",
+        "Somebody is entering this zone: wait for it to end.",
+    ),
+    "never-bypassed": (
+        "紧急报警、胁迫报警和火警的报警点不允许旁路",
+        "A panic, duress or fire point can't be bypassed.",
+    ),
+    "bypass-too-long": ("报警点旁路最长 24 小时", "A point is bypassed for 24 hours at most."),
+    "not-bypassed": ("该报警点没有被旁路", "This point is not bypassed."),
     "password-length": ("密码为 8 至 1024 个字符", "A password has 8 to 1024 characters."),
 }
 

@@ -4,7 +4,7 @@ No label has a value that the site file does not bound, so that nothing a device
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -14,6 +14,7 @@ from gateway import __version__
 from gateway.errors import JournalUnwritable
 from gateway.health.sources import Connections, FootageFigures, Recording, Sources
 from gateway.model import AlarmState, ClockState, Durability, Presence, Severity
+from gateway.policy.outputs import OutputState
 from gateway.store import Backlog
 
 #: How long the page waits for the journal's answer, in seconds; the backlog is left out then.
@@ -46,6 +47,8 @@ class Metrics(Collector):
         yield self._of_devices()
         if self._sources.connections is not None:
             yield from self._of_connections(self._sources.connections)
+        if self._sources.outputs is not None:
+            yield from self._of_outputs(self._sources.outputs())
         if self._sources.recording is not None:
             yield from self._of_cameras(self._sources.recording)
         footage = self._sources.footage() if self._sources.footage is not None else None
@@ -150,6 +153,8 @@ class Metrics(Collector):
         faults = _counter("connection_faults", "How often its driver broke.", "connection")
         reports = _counter("connection_reports", "Signals that its driver reported.", "connection")
         readings = _counter("connection_readings", "Values that its driver measured.", "connection")
+        messages = _counter("connection_messages", "Messages of devices that call us.", "connection")
+        strangers = _counter("connection_strangers", "Calls of whom nobody knows.", "connection")
         malformed = _counter("connection_malformed", "Input that nobody could read.", "connection")
         for figures in connections.stats():
             name = [figures.connection]
@@ -159,12 +164,24 @@ class Metrics(Collector):
             faults.add_metric(name, figures.faults)
             reports.add_metric(name, figures.reports)
             readings.add_metric(name, figures.readings)
+            messages.add_metric(name, figures.messages)
+            strangers.add_metric(name, figures.strangers)
             malformed.add_metric(name, sum(figures.malformed.values()))
         now = self._sources.clock.monotonic()
         for connection, last in connections.progress().items():
             idle.add_metric([connection], max(now - last, 0.0))
-        yield from (serving, idle, attempts, losses, faults, reports, readings, malformed)
+        yield from (
+            serving, idle, attempts, losses, faults, reports, readings, messages, strangers, malformed,
+        )  # fmt: skip
         yield _counter("readings_dropped", "Values that found no room.", value=connections.readings_dropped)
+
+    def _of_outputs(self, states: Sequence[OutputState]) -> Iterator[Metric]:
+        wanted = _gauge("output_wanted", "Whether an alarm or a test wants it on.", "output")
+        failing = _gauge("output_failing", "Whether it could not be switched the last time.", "output")
+        for state in states:
+            wanted.add_metric([state.id], state.wanted)
+            failing.add_metric([state.id], bool(state.reason))
+        yield from (wanted, failing)
 
     def _of_cameras(self, service: Recording) -> Iterator[Metric]:
         recording = _gauge("camera_recording", "Whether its footage is being written.", "camera")

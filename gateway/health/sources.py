@@ -8,6 +8,7 @@ from gateway.clock import Clock
 from gateway.health.tracer import MetricsTracer
 from gateway.health.watchdog import Problem
 from gateway.model import ClockState
+from gateway.policy.outputs import OutputState
 from gateway.policy.retention import Forecast
 from gateway.site import Site
 from gateway.store import Journal
@@ -49,6 +50,16 @@ class ConnectionFigures(Protocol):
     @property
     def readings(self) -> int:
         """Measured values."""
+        ...
+
+    @property
+    def messages(self) -> int:
+        """Messages of devices that call."""
+        ...
+
+    @property
+    def strangers(self) -> int:
+        """Calls of whom nobody knows."""
         ...
 
     @property
@@ -221,3 +232,4 @@ class Sources:
     links: Links | None = None
     recording: Recording | None = None
     footage: Callable[[], FootageFigures | None] | None = None
+    outputs: Callable[[], Sequence[OutputState]] | None = None

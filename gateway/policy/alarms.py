@@ -142,7 +142,7 @@ def close(alarm: Alarm, *, actor: str, verdict: Verdict | None, now: datetime) -
 
 
 def shelve(alarm: Alarm, *, actor: str, until: datetime, reason: str, now: datetime) -> Step:
-    """A person sets it aside for a limited time (旁路), with a reason; it stays open. Raises ActRefused."""
+    """A person sets it aside for a limited time (搁置), with a reason; it stays open. Raises ActRefused."""
     _must_be_open(alarm)
     if alarm.source.kind in NEVER_SHELVED:
         raise ActRefused(f"an alarm of kind {alarm.source.kind.value} can't be shelved", code="never-shelved")

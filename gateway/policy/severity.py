@@ -16,6 +16,7 @@ _BY_KIND = {
     Kind.FAULT: Severity.MEDIUM,
     Kind.TEMPERATURE: Severity.MEDIUM,
     Kind.UNPARSED: Severity.MEDIUM,
+    Kind.UNKNOWN_SENDER: Severity.MEDIUM,
     Kind.CERTIFICATE: Severity.MEDIUM,
     Kind.CAMERA_COVERED: Severity.MEDIUM,
     Kind.CAMERA_FROZEN: Severity.MEDIUM,

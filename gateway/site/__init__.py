@@ -15,7 +15,7 @@ from gateway.site.models import (
     UplinkSettings,
     ZoneSettings,
 )
-from gateway.site.site import Site
+from gateway.site.site import Site, ZoneEntry
 
 __all__ = [
     "BrokerSettings",
@@ -30,6 +30,7 @@ __all__ = [
     "Site",
     "SiteSettings",
     "UplinkSettings",
+    "ZoneEntry",
     "ZoneSettings",
     "load_site",
 ]

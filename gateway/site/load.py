@@ -3,27 +3,24 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from string import Formatter
-from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ValidationError
-
-from gateway.driver import ConnectedDevice, ConnectedPoint, Connection, DriverSpec
+from gateway.driver import DriverSpec
 from gateway.errors import SiteFileError
-from gateway.model import Zone
-from gateway.site.models import BusSettings, CameraSettings, DeviceSettings, PointSettings, SiteFile
-from gateway.site.read import read, validated
-from gateway.site.site import Camera, DeviceEntry, PointEntry, Site
-from gateway.site.words import problems_of
+from gateway.model import Kind, Zone
+from gateway.policy.arming import BY_ZONE
+from gateway.site.connections import CAMERA_DRIVERS, Connections, returns
+from gateway.site.models import CameraSettings, DeviceSettings, PointSettings, SiteFile, ZoneSettings
+from gateway.site.read import read
+from gateway.site.schedules import Schedules
+from gateway.site.site import Camera, DeviceEntry, OutputEntry, PointEntry, Site
 
-#: Devices with these drivers are cameras: the recorder serves them, not the supervisor of alarm devices.
-CAMERA_DRIVERS = frozenset({"rtsp"})
-
-M = TypeVar("M", bound=BaseModel)
+#: A button that nobody has pressed for so many days may not work any more (DESIGN "Cut wires").
+USUAL_TEST_DAYS = 30
 
 
 def load_site(path: Path, drivers: Mapping[str, DriverSpec]) -> Site:
-    """Read and check the whole file (4 MiB at most). No I/O but reading that file.
+    """Read and check the whole file (4 MiB at most). No I/O but reading that file, and profiles that it names.
 
     Raises SiteFileError with every problem found, each as "table.key: what is wrong; what would be right".
     """
@@ -37,14 +34,17 @@ class _Loader:
         self._path = path
         self._drivers = drivers
         self._problems: list[str] = []
+        self._connections = Connections(path, drivers, self._problems)
+        self._schedules = Schedules(self._problems)
 
     def load(self, file: SiteFile) -> Site:
         self._check_references(file)
-        connections = self._connections(file)
+        connections = self._connections.of(file)
         site = Site(
             path=self._path,
             site=file.site,
-            zones=tuple(Zone(**zone.model_dump()) for zone in file.zone),
+            zones=tuple(_zone(zone) for zone in file.zone),
+            zone_entries=tuple(self._schedules.of(file)),
             devices=tuple(self._entry(file, device) for device in file.device),
             connections=tuple(connections),
             cameras=tuple(self._cameras(file)),
@@ -80,6 +80,14 @@ class _Loader:
                 where = f"device[{index}].point[{number}]"
                 self._known(f"{where}.zone", "zone", (point.zone,) if point.zone else (), zones)
                 self._known(f"{where}.cameras", "camera", point.cameras or (), cameras)
+                if point.entry and point.kind not in BY_ZONE:
+                    self._problem(
+                        f"{where}.entry",
+                        f"only an intrusion or door point is on the way in; this one is of kind {point.kind.value}, "
+                        "which alarms at once; remove it",
+                    )
+            for number, output in enumerate(device.output, 1):
+                self._known(f"device[{index}].output[{number}].zones", "zone", output.zones, zones)
         self._check_uplinks(file)
         listeners = [(table.host, table.port) for table in (file.console, file.metrics)]
         if file.metrics.port and listeners[0] == listeners[1]:
@@ -101,85 +109,6 @@ class _Loader:
                         "and their `state` would overwrite each other; give each its own root",
                     )
 
-    def _connections(self, file: SiteFile) -> Iterator[Connection[BaseModel, BaseModel, BaseModel]]:
-        buses = {bus.id: bus for bus in file.bus}
-        for index, bus in enumerate(file.bus, 1):
-            members = [(n, device) for n, device in enumerate(file.device, 1) if device.bus == bus.id]
-            if not members:
-                self._problem(
-                    f"bus[{index}]", f"no device is on bus {bus.id!r}; remove it or name it in a [[device]]"
-                )
-            yield from self._connection(f"bus[{index}]", bus, members, shared=True)
-        for index, device in enumerate(file.device, 1):
-            where = f"device[{index}]"
-            if (device.bus is None) == (device.driver is None):
-                both = "both are there" if device.bus is not None else "neither is there"
-                self._problem(
-                    where, f"needs either `bus` (with its address there) or a `driver` of its own; {both}"
-                )
-            elif device.bus is not None and device.bus not in buses:
-                self._problem(
-                    f"{where}.bus", f"there is no [[bus]] {device.bus!r}; {_choices('buses', buses)}"
-                )
-            elif device.driver is not None and device.driver not in CAMERA_DRIVERS:
-                yield from self._connection(where, device, [(index, device)], shared=False)
-
-    def _connection(
-        self,
-        where: str,
-        head: BusSettings | DeviceSettings,
-        members: list[tuple[int, DeviceSettings]],
-        *,
-        shared: bool,
-    ) -> Iterator[Connection[BaseModel, BaseModel, BaseModel]]:
-        name = head.driver or ""
-        spec = self._drivers.get(name)
-        if spec is None:
-            known = sorted({*self._drivers, *(() if shared else CAMERA_DRIVERS)})
-            what = " for a bus" if shared else ""
-            self._problem(
-                f"{where}.driver", f"there is no driver {name!r}{what}; there are: {', '.join(known)}"
-            )
-            return
-        known_problems = len(self._problems)
-        own = dict(head.model_extra or {})
-        bus_keys = own if shared else {k: own.pop(k) for k in list(own) if k in spec.bus.model_fields}
-        own_keys = (BusSettings,) if shared else (spec.device, DeviceSettings)
-        settings = self._validate(spec.bus, bus_keys, where, *own_keys)
-        devices: list[ConnectedDevice[BaseModel, BaseModel]] = []
-        for number, device in members:
-            place = f"device[{number}]"
-            keys = device.model_extra or {} if shared else own
-            also = (DeviceSettings,) if shared else (spec.bus, DeviceSettings)
-            device_settings = self._validate(spec.device, keys, place, *also)
-            points = [
-                (
-                    point,
-                    self._validate(spec.point, point.model_extra or {}, f"{place}.point[{i}]", PointSettings),
-                )
-                for i, point in enumerate(device.point, 1)
-            ]
-            if device_settings is not None:
-                devices.append(
-                    ConnectedDevice(
-                        id=device.id,
-                        settings=device_settings,
-                        points=tuple(
-                            ConnectedPoint(id=point.id, kind=point.kind, returns=point.returns, settings=keys)
-                            for point, keys in points
-                            if keys is not None
-                        ),
-                    )
-                )
-        if settings is not None:
-            connection = Connection(
-                id=head.id, driver=name, shared=shared, settings=settings, devices=tuple(devices)
-            )
-            if len(self._problems) == known_problems:  # else it is not all there
-                for problem in spec.problems(connection):
-                    self._problem(where, problem)
-            yield connection
-
     def _cameras(self, file: SiteFile) -> Iterator[Camera]:
         for index, device in enumerate(file.device, 1):
             if device.driver not in CAMERA_DRIVERS:
@@ -188,17 +117,24 @@ class _Loader:
                 self._problem(
                     f"device[{index}].point", f"driver {device.driver!r} has no inputs; remove its points"
                 )
+            if device.output:
+                self._problem(
+                    f"device[{index}].output", f"driver {device.driver!r} has no outputs; remove them"
+                )
             keys = device.model_extra or {}
-            settings = self._validate(CameraSettings, keys, f"device[{index}]", DeviceSettings)
+            settings = self._connections.validate(CameraSettings, keys, f"device[{index}]", DeviceSettings)
             if settings is not None:
                 yield Camera(id=device.id, name=device.name or device.id, zone=device.zone, settings=settings)
 
     def _entry(self, file: SiteFile, device: DeviceSettings) -> DeviceEntry:
+        driver = device.driver or next((bus.driver for bus in file.bus if bus.id == device.bus), "")
+        spec = self._drivers.get(driver)
         zone_cameras = {zone.id: zone.cameras for zone in file.zone}
 
-        def entry(point: PointSettings) -> PointEntry:
+        def point_entry(point: PointSettings) -> PointEntry:
             zone = point.zone or device.zone
             cameras = point.cameras if point.cameras is not None else zone_cameras.get(zone, ())
+            usual = USUAL_TEST_DAYS if point.kind in {Kind.PANIC, Kind.DURESS} else 0
             return PointEntry(
                 id=point.id,
                 device=device.id,
@@ -206,7 +142,9 @@ class _Loader:
                 kind=point.kind,
                 zone=zone,
                 cameras=cameras,
-                returns=point.returns,
+                returns=returns(point, spec),
+                test_days=usual if point.test_days is None else point.test_days,
+                entry=point.entry,
             )
 
         return DeviceEntry(
@@ -214,19 +152,15 @@ class _Loader:
             name=device.name or device.id,
             zone=device.zone,
             connection=device.bus or device.id,
-            points=tuple(entry(point) for point in device.point),
+            points=tuple(point_entry(point) for point in device.point),
+            outputs=tuple(
+                OutputEntry(id=output.id, device=device.id, name=output.name or output.id, settings=output)
+                for output in device.output
+            ),
             is_camera=device.driver in CAMERA_DRIVERS,
+            reports_state=spec is None or spec.reports_state,
+            commands=spec.commands if spec else frozenset(),
         )
-
-    def _validate(
-        self, model: type[M], keys: Mapping[str, object], where: str, *also: type[BaseModel]
-    ) -> M | None:
-        """The driver's own keys of a table in which those of `also` may stand too."""
-        try:
-            return validated(model, keys)
-        except ValidationError as error:
-            self._problems.extend(problems_of(error, where, model, *also))
-            return None
 
     def _unique(self, named: Iterable[tuple[str, str]]) -> None:
         places: dict[str, list[str]] = {}
@@ -255,6 +189,18 @@ def _subjects(file: SiteFile) -> Iterator[tuple[str, str]]:
     for n, device in enumerate(file.device, 1):
         yield f"device[{n}].id", device.id
         yield from ((f"device[{n}].point[{i}].id", point.id) for i, point in enumerate(device.point, 1))
+        yield from ((f"device[{n}].output[{i}].id", output.id) for i, output in enumerate(device.output, 1))
+
+
+def _zone(zone: ZoneSettings) -> Zone:
+    return Zone(
+        id=zone.id,
+        name=zone.name,
+        place=zone.place,
+        responsible=zone.responsible,
+        phone=zone.phone,
+        cameras=zone.cameras,
+    )
 
 
 def _is_root(root: str) -> bool:

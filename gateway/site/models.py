@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from gateway.model import GATEWAY, ID_PATTERN, POINT_KINDS, Kind
+from gateway.model import GATEWAY, ID_PATTERN, POINT_KINDS, Kind, Severity
 
 _COUNTY = r"^[0-9]{6}$"
 _STREAM = r"^rtsp://[^@\s]+$"
+_CLOCK_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_DAYS = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?(,(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?)*$"
 _ROOT = r"^[^#+\s/$][^#+\s/]*(/[^#+\s/]+)*$"
 
 #: What each pattern asks for, for whoever broke it.
@@ -17,6 +19,8 @@ PATTERN_WORDS = {
     "what people read goes into `name`",
     _COUNTY: 'must be the six digits of a division code in quotes, for example "330106"',
     _STREAM: "must be rtsp://HOST[:PORT]/PATH; a user goes into `username`, the password into a `password_file`",
+    _CLOCK_TIME: 'must be a time of day in quotes, for example "22:00"',
+    _DAYS: 'must be days or ranges of days in quotes: "mon-fri", "sat", "mon,wed,sat-sun"',
     _ROOT: "must be topic levels with a single / in between, without # + blanks or a $ at the beginning",
 }
 
@@ -73,8 +77,30 @@ class SiteSettings(Table):
     clock: Literal["ntp", "host"] = "ntp"
 
 
+class SpanSettings(Table):
+    """One of `[[zone]] armed`: from `from` to `to` on days that begin on one of `days`; over midnight where `to` is not later."""
+
+    days: Annotated[str, Field(pattern=_DAYS, max_length=100)]
+    start: Annotated[str, Field(alias="from", pattern=_CLOCK_TIME)]
+    end: Annotated[str, Field(alias="to", pattern=_CLOCK_TIME)]
+
+
+class CalendarSettings(Table):
+    """`[calendar]`: days that are not as their weekday says.
+
+    On holidays zones with a schedule are armed all day; workdays (调休) are as a Monday.
+    """
+
+    holidays: Annotated[tuple[str, ...], Field(max_length=500)] = ()
+    workdays: Annotated[tuple[str, ...], Field(max_length=500)] = ()
+
+
 class ZoneSettings(Table):
-    """`[[zone]]`: a place and who answers for it."""
+    """`[[zone]]`: a place and who answers for it; when its intrusion and door points watch, and with what delays.
+
+    Without `armed` it is armed and disarmed by people alone. While people leave (`exit_s`), nothing alarms; who comes in
+    by a point with `entry` has `entry_s` to disarm.
+    """
 
     id: Identifier
     name: str = Field(min_length=1, max_length=200)
@@ -82,6 +108,9 @@ class ZoneSettings(Table):
     responsible: str = ""
     phone: str = ""
     cameras: tuple[Identifier, ...] = ()
+    entry_s: int = Field(default=0, ge=0, le=600)
+    exit_s: int = Field(default=0, ge=0, le=600)
+    armed: Annotated[tuple[SpanSettings, ...], Field(max_length=50)] = ()
 
 
 class BusSettings(OpenTable):
@@ -92,14 +121,41 @@ class BusSettings(OpenTable):
 
 
 class PointSettings(OpenTable):
-    """`[[device.point]]`: one input of a device; how it is read is its driver's matter."""
+    """`[[device.point]]`: one input of a device; how it is read is its driver's matter.
+
+    Without `returns`, panic and duress points of devices that call us never return (I5), all others do. Without
+    `test_days`, panic and duress points want a press within 30 days, others none; 0 is never. `entry`: a door on the
+    way in, which begins the entry delay of its zone.
+    """
 
     id: Subject
     name: str = ""
     kind: PointKind
     zone: Identifier | None = None
     cameras: tuple[Identifier, ...] | None = None
-    returns: bool = True
+    returns: bool | None = None
+    test_days: Annotated[int, Field(ge=0, le=366)] | None = None
+    entry: bool = False
+
+
+class OutputSettings(OpenTable):
+    """`[[device.output]]`: a sounder, strobe or relay; how it is switched is its driver's matter.
+
+    It is on while an alarm of these severities in these zones (all, where none is named) wants it, `max_on_s` at most,
+    `until` that alarm is acknowledged, has returned, or is closed. A sounder can be silenced. Duress switches nothing.
+    `test_day` is the day of the month on which it is switched on for `test_s`, at `test_at`; without it never.
+    """
+
+    id: Subject
+    name: str = ""
+    kind: Literal["sounder", "strobe", "relay"]
+    severities: Annotated[tuple[Severity, ...], Field(min_length=1)] = (Severity.CRITICAL, Severity.HIGH)
+    zones: tuple[Identifier, ...] = ()
+    until: Literal["acknowledged", "returned", "closed"] = "acknowledged"
+    max_on_s: Annotated[int, Field(ge=1, le=86400)] = 600
+    test_day: Annotated[int, Field(ge=1, le=28)] | None = None
+    test_at: Annotated[str, Field(pattern=_CLOCK_TIME)] = "10:00"
+    test_s: Annotated[int, Field(ge=1, le=30)] = 2
 
 
 class DeviceSettings(OpenTable):
@@ -111,6 +167,7 @@ class DeviceSettings(OpenTable):
     bus: Identifier | None = None
     driver: str | None = None
     point: tuple[PointSettings, ...] = ()
+    output: tuple[OutputSettings, ...] = ()
 
 
 class Login(Table):
@@ -225,6 +282,7 @@ class SiteFile(Table):
     """The whole file, before the drivers have looked at their keys."""
 
     site: SiteSettings
+    calendar: CalendarSettings = CalendarSettings()
     zone: tuple[ZoneSettings, ...] = ()
     bus: tuple[BusSettings, ...] = ()
     device: tuple[DeviceSettings, ...] = ()

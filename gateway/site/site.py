@@ -1,25 +1,27 @@
 """The site file after all checks: frozen values, every reference resolved."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from gateway.driver import Connection
-from gateway.errors import SiteFileError
+from gateway.driver import Command, Connection
 from gateway.model import Kind, Zone
+from gateway.policy.outputs import OutputRule
+from gateway.policy.schedule import Schedule
 from gateway.site.models import (
     CameraSettings,
     ConsoleSettings,
     EscalationSettings,
     JournalSettings,
     MetricsSettings,
+    OutputSettings,
     RecordingSettings,
     RetentionSettings,
     SiteSettings,
     UplinkSettings,
 )
+from gateway.site.secrets import read_secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +35,57 @@ class PointEntry:
     zone: str
     cameras: tuple[str, ...]
     returns: bool
+    test_days: int
+    entry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneEntry:
+    """How a zone's intrusion and door points are armed: its delays in seconds, and its schedule if it has one."""
+
+    id: str
+    entry_s: int = 0
+    exit_s: int = 0
+    schedule: Schedule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputEntry:
+    """A sounder, strobe or relay as the site file names it."""
+
+    id: str
+    device: str
+    name: str
+    settings: OutputSettings
+
+    @property
+    def rule(self) -> OutputRule:
+        """Which alarms switch it on."""
+        return OutputRule(
+            kind=self.settings.kind,
+            severities=frozenset(self.settings.severities),
+            zones=frozenset(self.settings.zones),
+            until=self.settings.until,
+            max_on_s=self.settings.max_on_s,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceEntry:
-    """A device as the site file names it. `connection` is the bus it is on, or its own id."""
+    """A device as the site file names it. `connection` is the bus it is on, or its own id.
+
+    `reports_state`: it can be asked how its points are. `commands` are what it can be told.
+    """
 
     id: str
     name: str
     zone: str
     connection: str
     points: tuple[PointEntry, ...]
+    outputs: tuple[OutputEntry, ...] = ()
     is_camera: bool = False
+    reports_state: bool = True
+    commands: frozenset[Command] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +105,7 @@ class Site:
     path: Path
     site: SiteSettings
     zones: tuple[Zone, ...]
+    zone_entries: tuple[ZoneEntry, ...]
     devices: tuple[DeviceEntry, ...]
     connections: tuple[Connection[BaseModel, BaseModel, BaseModel], ...]
     cameras: tuple[Camera, ...]
@@ -74,6 +116,11 @@ class Site:
     console: ConsoleSettings
     metrics: MetricsSettings
     escalation: EscalationSettings
+
+    @property
+    def outputs(self) -> tuple[OutputEntry, ...]:
+        """All outputs of all devices."""
+        return tuple(output for device in self.devices for output in device.outputs)
 
     @property
     def recording_dir(self) -> Path:
@@ -90,27 +137,5 @@ class Site:
         return uplink.root.format(county=self.site.county, site=self.site.id)
 
     def secret(self, file: Path | None) -> str:
-        """The content of a `password_file`, stripped; empty where none is named.
-
-        A relative name is looked for among systemd's credentials (`$CREDENTIALS_DIRECTORY`), then beside the site
-        file. Raises SiteFileError, naming the places, if it can't be read.
-        """
-        if file is None:
-            return ""
-        places = [self.path.parent / file]
-        if credentials := os.environ.get("CREDENTIALS_DIRECTORY"):
-            places.insert(0, Path(credentials) / file)
-        for place in places:
-            try:
-                return place.read_text(encoding="utf-8").strip()
-            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                continue
-            except (OSError, UnicodeDecodeError) as error:
-                why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-                raise SiteFileError(
-                    str(self.path), [f"password_file {place} can't be read: {why}; let the gateway read it"]
-                ) from error
-        where = ", ".join(str(place) for place in places)
-        raise SiteFileError(
-            str(self.path), [f"password_file {file} is missing; write the password into one of: {where}"]
-        )
+        """The content of a `password_file` (site/secrets.py). Raises SiteFileError if it can't be read."""
+        return read_secret(self.path, file)

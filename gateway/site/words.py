@@ -102,7 +102,7 @@ def _known_keys(loc: tuple[int | str, ...], models: Sequence[type[BaseModel]]) -
     for part in loc[:-1]:
         if isinstance(part, str) and part in table.model_fields:
             table = next(_models_in(table.model_fields[part].annotation), table)
-    return sorted(table.model_fields)
+    return sorted(field.alias or name for name, field in table.model_fields.items())
 
 
 def _models_in(annotation: object) -> Iterator[type[BaseModel]]:

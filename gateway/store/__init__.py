@@ -3,6 +3,7 @@
 from gateway.store.core import JournalStatus
 from gateway.store.feed import Change, Subscription
 from gateway.store.journal import Journal
+from gateway.store.outputs import OutputTest
 from gateway.store.rows import (
     AccessRow,
     Account,
@@ -27,6 +28,7 @@ __all__ = [
     "HoldRow",
     "Journal",
     "JournalStatus",
+    "OutputTest",
     "Session",
     "StoredEvent",
     "StreamHead",

@@ -16,12 +16,18 @@ from gateway.store import side
 from gateway.store.database import connect
 from gateway.store.mirror import Mirror, open_alarms_of
 from gateway.store.rows import put_alarm
+from gateway.store.standing import forget_silences, put_arming, put_bypass, put_silence
 
 logger = logging.getLogger(__name__)
 
 
-def write_basis(db: sqlite3.Connection, known: Mirror, *, now_ms: int, rules: HoldRules) -> None:
-    """Give a journal its identity and what is known from elsewhere; what it has itself stands."""
+def write_basis(
+    db: sqlite3.Connection, known: Mirror, *, now_ms: int, rules: HoldRules, is_later: bool = False
+) -> None:
+    """Give a journal its identity and what is known from elsewhere; what it has itself stands.
+
+    `is_later`: what is known of arming and bypasses was so after what the journal has of them.
+    """
     db.execute("begin immediate")
     db.execute(
         "insert or ignore into journal (one, identity, created_ms) values (1, ?, ?)",
@@ -53,7 +59,18 @@ def write_basis(db: sqlite3.Connection, known: Mirror, *, now_ms: int, rules: Ho
         "insert or ignore into account (name, display, hash, role, disabled, created_ms) values (?,?,?,?,?,?)",
         [(a.name, a.display, a.hash, a.role, int(a.disabled), now_ms) for a in known.accounts.values()],
     )
+    _put_standing(db, known, "replace" if is_later else "ignore")
+    for silence in known.silences.values():
+        put_silence(db, silence, "ignore")
+    forget_silences(db)
     db.execute("commit")
+
+
+def _put_standing(db: sqlite3.Connection, known: Mirror, verb: str) -> None:
+    for arming in known.armings.values():
+        put_arming(db, arming, verb)
+    for bypass in known.bypasses.values():
+        put_bypass(db, bypass, verb)
 
 
 def knows_streams(db: sqlite3.Connection, known: Mirror) -> bool:
@@ -73,11 +90,15 @@ def take_over(db: sqlite3.Connection, lost: Mirror, *, now_ms: int, rules: HoldR
     for alarm in lost.open_alarms.values():
         later = _continued(there.get((alarm.source.subject, alarm.source.kind)), alarm)
         put_alarm(db, later)
+        silence = lost.silences.get(alarm.id)
+        if silence is not None and silence.covers(alarm):
+            put_silence(db, replace(silence, alarm=later.id, repeats=later.repeats))
         _hold_again(db, later, now_ms, rules)
     db.executemany(
         "insert or replace into point_level (point, kind, level, changed_ms) values (?,?,?,?)",
         [(point, kind.value, level.value, now_ms) for (point, kind), level in lost.levels.items()],
     )
+    _put_standing(db, lost, "replace")
     db.execute("commit")
 
 
@@ -97,6 +118,8 @@ def recall(mirror: Mirror, path: Path, side_path: Path) -> int:
         if before is not None:
             mirror.open_alarms, mirror.levels = before.open_alarms, before.levels
             mirror.accounts, mirror.heads = before.accounts, before.heads
+            mirror.silences, mirror.armings = before.silences, before.armings
+            mirror.bypasses = before.bypasses
         return 0
     if before is not None and is_later:
         causes = {(alarm.source.subject, alarm.source.kind) for alarm in before.open_alarms.values()}
@@ -106,6 +129,9 @@ def recall(mirror: Mirror, path: Path, side_path: Path) -> int:
             if (alarm.source.subject, alarm.source.kind) not in causes
         }
         mirror.levels |= before.levels
+        mirror.silences |= before.silences
+        mirror.armings |= before.armings
+        mirror.bypasses |= before.bypasses
         mirror.heads |= before.heads
     return boot
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.model import EventType
+from gateway.model import EventType, Kind
+from gateway.policy.alarms import NEVER_SHELVED
+from gateway.policy.arming import BYPASS_LIMIT
 from gateway.store.database import SCHEMA_VERSION, connect, connect_memory
 from gateway.store.transaction import REPETITION_WINDOW_MS, REPETITIONS_KEPT
 from gateway.wire import envelope
@@ -173,6 +175,48 @@ def _i5_alarms_are_closed_by_the_rules(db: sqlite3.Connection) -> Iterator[str]:
         yield f"alarm {alarm} ({severity}) is closed without a verdict"
 
 
+def _i5_only_open_alarms_are_silenced(db: sqlite3.Connection) -> Iterator[str]:
+    for (alarm,) in db.execute(
+        "select alarm_id from silence where alarm_id not in (select id from alarm where closed_ms is null)"
+    ):
+        yield f"alarm {alarm} is silenced and not open"
+    for alarm, repeats, silenced in db.execute(
+        "select id, alarm.repeats, silence.repeats from silence join alarm on id = alarm_id"
+        " where silence.repeats > alarm.repeats"
+    ):
+        yield f"alarm {alarm} was pressed {repeats} times again, and silenced for {silenced}"
+
+
+def _i2_who_waits_has_an_entry(db: sqlite3.Connection) -> Iterator[str]:
+    """What went active in an entry is an alarm at its end: there must be one, in a zone that is armed and not left."""
+    for zone, waiting in db.execute("select zone, waiting from arming order by zone"):
+        try:
+            points = [f"{point} ({Kind(kind).value})" for point, kind, *_ in json.loads(waiting)]
+        except (ValueError, TypeError) as error:
+            yield f"who waits in zone {zone} can't be read: {error}"
+            continue
+        (lost,) = db.execute(
+            "select armed = 0 or entry_ms is null or exit_ms is not null from arming where zone = ?", (zone,)
+        ).fetchone()
+        if points and lost:
+            yield f"in zone {zone} {', '.join(points)} waits for the end of an entry that is not under way"
+    for (zone,) in db.execute(
+        "select zone from arming where armed = 0 and (exit_ms is not null or entry_ms is not null)"
+    ):
+        yield f"zone {zone} is disarmed, and somebody is leaving or entering it"
+
+
+def _i5_no_bypass_is_for_ever(db: sqlite3.Connection) -> Iterator[str]:
+    limit = round(BYPASS_LIMIT.total_seconds() * 1000)
+    never = sorted(kind.value for kind in NEVER_SHELVED)
+    for point, kind in db.execute(
+        "select point, kind from bypass where until_ms > placed_ms"
+        " and (until_ms - placed_ms > ? or kind in (select value from json_each(?)) or trim(reason) = '')",
+        (limit, json.dumps(never)),
+    ):
+        yield f"point {point} ({kind}) is bypassed, which it can't be for so long, without a reason, or at all"
+
+
 def _i7_open_urgent_alarms_hold(db: sqlite3.Connection) -> Iterator[str]:
     for (alarm,) in db.execute(
         "select id from alarm where closed_ms is null and severity in ('critical', 'high')"
@@ -212,7 +256,10 @@ _CHECKS: tuple[tuple[int, Callable[[sqlite3.Connection], Iterator[str]]], ...] =
     (3, _i3_no_message_is_there_twice),
     (4, _i4_sequences_have_no_gap),
     (4, _i4_every_event_is_in_the_outbox),
+    (2, _i2_who_waits_has_an_entry),
     (5, _i5_alarms_are_closed_by_the_rules),
+    (5, _i5_only_open_alarms_are_silenced),
+    (5, _i5_no_bypass_is_for_ever),
     (7, _i7_open_urgent_alarms_hold),
     (8, _i8_what_was_given_up_was_told),
     (12, _i12_bytes_are_whole),

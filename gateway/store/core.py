@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from gateway.clock import Clock, from_ms
 from gateway.errors import JournalUnwritable
-from gateway.model import Alarm, ClockState, DevicePresence, Durability
+from gateway.model import Alarm, Bypass, ClockState, DevicePresence, Durability, ZoneArming
 from gateway.policy.holds import HoldRules
 from gateway.site import Directory, Site
 from gateway.store import side
@@ -109,6 +109,16 @@ class JournalCore:
     def presences(self) -> Mapping[str, DevicePresence]:
         """The last known presence of each device."""
         return self._mirror.presences
+
+    @property
+    def armings(self) -> Mapping[str, ZoneArming]:
+        """Whether each zone that was ever armed or disarmed is armed; one that is not here is armed."""
+        return self._mirror.armings
+
+    @property
+    def bypasses(self) -> Mapping[str, Bypass]:
+        """The last bypass of each point that ever had one, which may be over."""
+        return self._mirror.bypasses
 
     @property
     def status(self) -> JournalStatus:
@@ -234,11 +244,11 @@ class JournalCore:
 
     def _follow(self, effects: Effects, seen: float) -> None:
         self._mirror.apply(effects)
-        if effects.alarms or effects.levels:
+        if effects.alarms or effects.levels or effects.others:
             self._side_dirty.set()
         if effects.events:
             self._tracer.mark(Stage.SEEN, [event.event_id for event in effects.events], seen)
-        if effects.events or effects.alarms or effects.presences or effects.heads:
+        if effects.events or effects.alarms or effects.presences or effects.heads or effects.others:
             self._followed.append(effects)
 
     def _tell(self) -> None:
@@ -250,6 +260,7 @@ class JournalCore:
             alarms=tuple(alarm for effects in followed for alarm in effects.alarms.values()),
             presences=tuple(presence for effects in followed for presence in effects.presences.values()),
             events=tuple(event for effects in followed for event in effects.events),
+            others=any(effects.others for effects in followed),
         )
         if change.events:
             ids = [event.event_id for event in change.events]

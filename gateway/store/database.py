@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 #: The version of schema.sql; `migrations/NNN.sql` brings version NNN-1 to NNN.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Another process (`users`, a technician's sqlite3) may hold the file; alarms wait for it no longer than this a try.
 _BUSY_TIMEOUT_MS = 500

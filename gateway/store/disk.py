@@ -205,7 +205,7 @@ class JournalDisk:
         if disk is not None:
             self._seed(memory, disk)
         self._forget_superseded(memory)
-        write_basis(memory, self._mirror, now_ms=to_ms(self._clock.now()), rules=self._rules)
+        write_basis(memory, self._mirror, now_ms=to_ms(self._clock.now()), rules=self._rules, is_later=True)
         with self._turning:
             self._must_be_ours(hand, memory)
             self.durability = Durability.MEMORY

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.model import Alarm, DevicePresence, Kind, Level
+from gateway.model import Alarm, Bypass, DevicePresence, Kind, Level, Silence, ZoneArming
 from gateway.store.rows import Committed, StreamHead
 from gateway.wire import uuid7
 
@@ -36,5 +36,13 @@ class Effects:
     alarms: dict[str, Alarm] = field(default_factory=dict)
     levels: dict[tuple[str, Kind], Level] = field(default_factory=dict)
     presences: dict[str, DevicePresence] = field(default_factory=dict)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    armings: dict[str, ZoneArming] = field(default_factory=dict)
+    bypasses: dict[str, Bypass] = field(default_factory=dict)
     heads: dict[str, StreamHead] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def others(self) -> bool:
+        """Whether a silence, arming or bypass has changed."""
+        return bool(self.silences or self.armings or self.bypasses)

@@ -14,11 +14,15 @@ FEED_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one commit changed. `resync`: changes were missed, look at everything anew."""
+    """What one commit changed. `resync`: changes were missed, look at everything anew.
+
+    `others`: silences, arming or bypasses have changed; the journal has them as they are now.
+    """
 
     alarms: tuple[Alarm, ...] = ()
     presences: tuple[DevicePresence, ...] = ()
     events: tuple[Committed, ...] = ()
+    others: bool = False
     resync: bool = False
 
     @property

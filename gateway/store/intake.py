@@ -12,7 +12,7 @@ from gateway.model import (
     EventType,
     Kind,
     Level,
-    Origin,
+    Message,
     Presence,
     Signal,
     Source,
@@ -20,8 +20,12 @@ from gateway.model import (
 )
 from gateway.policy import alarms
 from gateway.policy.alarms import Step
+from gateway.policy.outputs import wants
 from gateway.policy.severity import URGENT
 from gateway.store.core import JournalCore
+from gateway.store.mirror import open_alarms_of
+from gateway.store.record import record_notice, record_own, record_presence, record_reset, record_signal
+from gateway.store.standing import silences_of
 from gateway.store.transaction import Transaction
 from gateway.store.unconfirmed import Unconfirmed
 from gateway.wire import JsonObject
@@ -40,26 +44,52 @@ class Intake(JournalCore):
     # ---- signals
 
     async def report(self, signal: Signal) -> Durability:
-        """Record a signal; returns once it is committed, with where it is kept (I1, I3).
+        """Record a signal; returns once it is committed, with where it is kept (I1).
 
-        In memory mode a signal with a `message` returns when a destination has confirmed its event or, with none in
-        reach, at the device's second repetition. Raises JournalUnwritable where neither came within 60 s, or where
-        even memory does not take it: do not acknowledge it to the device then.
+        Raises JournalUnwritable where even memory does not take it.
         """
         source = self.directory.of_signal(signal)
-        repeated, event_ids = await self._write(
-            lambda tx: _record(tx, signal, source, drill=self._in_drill(tx, signal, source)),
+        await self._write(
+            lambda tx: self._record(tx, signal, source),
             urgent=source.severity in URGENT,
         )
+        return self._disk.durability
+
+    async def receive(self, message: Message) -> Durability:
+        """Record a device's message; returns once it is committed, with where it is kept (I1, I2, I3).
+
+        In memory mode it returns when a destination has confirmed its events or, with none in reach, at the device's
+        second repetition. Raises JournalUnwritable where neither came within 60 s, or where even memory does not take
+        it: do not acknowledge it to the device then.
+        """
+        sources = [(signal, self.directory.of_signal(signal)) for signal in message.signals]
+
+        def work(tx: Transaction) -> tuple[bool, list[str]]:
+            if tx.is_repetition(message.account, message.data):
+                return True, []
+            if message.reset:
+                record_reset(tx, message.device, self.directory.device_of)
+            for signal, source in sources:
+                self._record(tx, signal, source)
+            for notice in message.notices:
+                record_notice(tx, notice)
+            return False, [event.event_id for event in tx.effects.events]
+
+        # A fire that comes after a reset must not overtake it on the way to the disk, and be taken back by it.
+        urgent = message.reset or any(source.severity in URGENT for _, source in sources)
+        repeated, event_ids = await self._write(work, urgent=urgent)
         durability = self._disk.durability
-        if durability is Durability.MEMORY and signal.message is not None:
-            key = (signal.account or signal.device, signal.message)
-            await self._unconfirmed.wait(key, event_ids, repeated=repeated)
+        if durability is Durability.MEMORY:
+            await self._unconfirmed.wait((message.account, message.data), event_ids, repeated=repeated)
         return durability
 
     def reach(self, destination: str, *, connected: bool) -> None:
         """An uplink tells whether its destination is in reach (memory mode depends on it, I1)."""
         self._unconfirmed.reach(destination, connected=connected)
+
+    def _record(self, tx: Transaction, signal: Signal, source: Source) -> None:
+        watch = self.directory.watch_of(signal, source)
+        record_signal(tx, signal, source, drill=self._in_drill(tx, signal, source), watch=watch)
 
     def _in_drill(self, tx: Transaction, signal: Signal, source: Source) -> bool:
         """Whether a drill is on for this signal. Duress is never one: nobody may be able to talk it away.
@@ -82,7 +112,7 @@ class Intake(JournalCore):
         if same and self._writer.idle:
             return
         source = self.directory.of_own(Kind.DEVICE_LOST, device)
-        await self._write(lambda tx: _set_presence(tx, source, presence, reason, identity))
+        await self._write(lambda tx: record_presence(tx, source, presence, reason, identity))
 
     async def bus_lost(self, bus: str, devices: Sequence[str], reason: str) -> None:
         """A shared connection is down: one alarm `bus-lost`; its devices are `unknown`, with no alarm of their own."""
@@ -95,7 +125,7 @@ class Intake(JournalCore):
                     tx.set_presence(
                         device, Presence.UNKNOWN, f"{bus}: {reason}", known.identity if known else {}
                     )
-            _own(tx, source, Level.ACTIVE, reason)
+            record_own(tx, source, Level.ACTIVE, reason)
 
         await self._write(work)
 
@@ -110,14 +140,14 @@ class Intake(JournalCore):
         if self._writer.idle and self._mirror.levels.get((subject, kind)) is Level.ACTIVE:
             return
         source = self.directory.of_own(kind, subject)
-        await self._write(lambda tx: _own(tx, source, Level.ACTIVE, detail))
+        await self._write(lambda tx: record_own(tx, source, Level.ACTIVE, detail))
 
     async def return_own(self, kind: Kind, subject: str = GATEWAY) -> None:
         """The cause of an alarm of the gateway's own is gone; the alarm stays until a person closes it."""
         if self._writer.idle and self._mirror.levels.get((subject, kind), Level.NORMAL) is Level.NORMAL:
             return
         source = self.directory.of_own(kind, subject)
-        await self._write(lambda tx: _own(tx, source, Level.NORMAL, ""))
+        await self._write(lambda tx: record_own(tx, source, Level.NORMAL, ""))
 
     async def emit(self, event_type: EventType, subject: str, data: JsonObject) -> str:
         """Append an event that is no step of an alarm; returns its id."""
@@ -138,7 +168,7 @@ class Intake(JournalCore):
         )
 
     async def shelve(self, alarm_id: str, actor: str, until: datetime, reason: str) -> Alarm:
-        """A person sets the alarm aside for a limited time (旁路). Raises NotFound, ActRefused."""
+        """A person sets the alarm aside for a limited time (搁置). Raises NotFound, ActRefused."""
         return await self._act(
             alarm_id,
             lambda tx, alarm: alarms.shelve(alarm, actor=actor, until=until, reason=reason, now=tx.now),
@@ -148,6 +178,29 @@ class Intake(JournalCore):
     async def unshelve(self, alarm_id: str, actor: str) -> Alarm:
         """The shelved time is over, or a person ends it. Raises NotFound, ActRefused."""
         return await self._act(alarm_id, lambda _tx, alarm: alarms.unshelve(alarm), actor)
+
+    async def silence(self, actor: str) -> int:
+        """A person silences every open alarm that is to be heard (消音); the next press of each sounds again. How many.
+
+        To be heard is what nobody has acknowledged, and what keeps a sounder on although somebody has.
+        """
+        rules = [output.rule for output in self._site.outputs if output.settings.kind == "sounder"]
+
+        def work(tx: Transaction) -> int:
+            silences = silences_of(tx.db)
+            sounding = [
+                alarm
+                for alarm in open_alarms_of(tx.db)
+                if not (alarm.id in silences and silences[alarm.id].covers(alarm))
+                and (
+                    alarm.acknowledged_at is None or any(wants(rule, alarm, silenced=False) for rule in rules)
+                )
+            ]
+            for alarm in sounding:
+                tx.silence(alarm, actor)
+            return len(sounding)
+
+        return await self._write(work)
 
     async def escalate(self, alarm_id: str) -> Alarm:
         """Nobody acknowledged in time. Raises NotFound, ActRefused (somebody just did)."""
@@ -201,65 +254,16 @@ class Intake(JournalCore):
         return await self._write(work)
 
     def _is_known(self, source: Source) -> bool:
-        """Whether the source can still report a return. An address that no point names is asked anew at each start."""
+        """Whether the source can still report a return."""
         if source.point is not None:
-            return self.directory.has_point(source.point, source.kind)
+            return self.directory.can_report(source)
         of_gateway = source.subject == GATEWAY
+        if source.kind is Kind.POINT_UNTESTED:
+            return any(point.id == source.subject for point in self.directory.tested_points())
         if source.kind in {Kind.RECORDING_LOST, Kind.RETENTION_RISK}:
             return self.directory.records(None if of_gateway else source.subject)
-        return of_gateway or self.directory.has_connection(source.subject)
-
-
-def _record(tx: Transaction, signal: Signal, source: Source, *, drill: bool) -> tuple[bool, list[str]]:
-    """The heart: (was it a repetition, the events that came of it)."""
-    if signal.message is not None and tx.is_repetition(signal.account or signal.device, signal.message):
-        return True, []
-    last = tx.level(signal.point, signal.kind)
-    alarm = tx.open_alarm(source.subject, source.kind)
-    step = alarms.step(
-        alarm,
-        signal,
-        source=source,
-        last_level=last,
-        now=tx.now,
-        alarm_id=alarm.id if alarm else tx.ids.take(),
-        drill=drill,
-    )
-    if signal.level is not last:
-        tx.set_level(signal.point, signal.kind, signal.level)
-    if step is not None:
-        tx.apply(step, occurred_at=signal.occurred_at)
-    return False, [event.event_id for event in tx.effects.events]
-
-
-def _own(tx: Transaction, source: Source, level: Level, detail: str) -> None:
-    signal = Signal(
-        device=source.subject,
-        point=source.subject,
-        kind=source.kind,
-        level=level,
-        origin=Origin.STATE,
-        detail=detail,
-    )
-    _record(tx, signal, source, drill=False)
-
-
-def _set_presence(
-    tx: Transaction, lost: Source, presence: Presence, reason: str, identity: Mapping[str, str] | None
-) -> None:
-    before = tx.presence(lost.subject)
-    known = identity if identity is not None else (before.identity if before else {})
-    if before is not None and before.presence is presence and before.identity == known:
-        return
-    tx.set_presence(lost.subject, presence, reason, known)
-    if presence is Presence.UNKNOWN or (before is not None and before.presence is presence):
-        return
-    online = presence is Presence.ONLINE
-    was_lost = tx.level(lost.subject, lost.kind) is Level.ACTIVE
-    if not online or was_lost or before is None or before.presence is not Presence.UNKNOWN:
-        tx.emit(
-            EventType.DEVICE_ONLINE if online else EventType.DEVICE_OFFLINE,
-            lost.subject,
-            {"device": lost.subject, "presence": presence.value, "reason": reason, "identity": dict(known)},
+        return (
+            of_gateway
+            or self.directory.has_connection(source.subject)
+            or self.directory.has_output(source.subject)
         )
-    _own(tx, lost, Level.NORMAL if online else Level.ACTIVE, reason)

@@ -9,6 +9,7 @@ from gateway.errors import JournalUnwritable, NotFound
 from gateway.model import Alarm, ClockState, Durability, EventType
 from gateway.site import Site
 from gateway.store.merge import GAP_ENDED
+from gateway.store.outputs import OutputRecords
 from gateway.store.rows import ALARM_COLUMNS, GapRow, HoldRow, StoredEvent, alarm_of
 from gateway.store.transaction import Transaction
 from gateway.store.upkeep import Upkeep
@@ -19,7 +20,7 @@ def _trusted() -> ClockState:
     return ClockState.TRUSTED
 
 
-class Journal(Upkeep):
+class Journal(Upkeep, OutputRecords):
     """One for a daemon. `Journal.open(site, …)` never raises for a bad disk: it goes on in memory and says so."""
 
     @classmethod

@@ -9,6 +9,7 @@ from gateway.clock import to_ms
 from gateway.policy.holds import HoldRules, expiry
 from gateway.store.database import uri
 from gateway.store.rows import ALARM_COLUMNS, alarm_of
+from gateway.store.standing import forget_silences
 from gateway.store.transaction import REPETITIONS_KEPT
 
 #: The cause of a gap that is none: memory mode's note that one ended which the disk alone knows.
@@ -19,6 +20,10 @@ _KEEP_NEWER = {
     "presence": "device, presence, since_ms, reason, identity",
     "session": "token_sha256, account, csrf, created_ms, expires_ms",
     "command": "id, received_ms, result",
+    "silence": "alarm_id, repeats, at_ms, by",
+    "arming": "zone, armed, changed_ms, by, exit_ms, entry_ms, waiting",
+    "bypass": "point, kind, placed_ms, until_ms, by, reason",
+    "output_test": "output, tested_ms, ok",
 }
 _APPEND = {
     "message": "account, bytes, received_ms",
@@ -26,6 +31,12 @@ _APPEND = {
     "drill": "zone, from_ms, until_ms, started_by",
 }
 
+
+#: Small tables that memory mode takes over as they are.
+_WHOLE = (
+    "stream", "journal", "message", "drill", "point_level", "presence", "account", "silence", "arming", "bypass",
+    "point_test", "output_test",
+)  # fmt: skip
 
 #: The waiting rows that memory mode takes over, and their events: destinations, limit.
 _WAITING = (
@@ -48,7 +59,7 @@ def seed(
     try:
         memory.execute("begin")
         source.execute("begin")
-        for table in ("stream", "journal", "message", "drill", "point_level", "presence", "account"):
+        for table in _WHOLE:
             _copy(source, memory, table)
         _copy(source, memory, "event", _OF_WAITING, wanted)
         copied = _copy(source, memory, "delivery", _WAITING, wanted)
@@ -94,6 +105,8 @@ def merge_into_disk(memory: sqlite3.Connection, path: Path, *, now_ms: int, rule
         for table, columns in _KEEP_NEWER.items():
             statement = f"insert or replace into disk.{table} ({columns}) select {columns} from main.{table}"  # noqa: S608 - our own names
             memory.execute(statement)
+        _merge_tests(memory)
+        forget_silences(memory, "disk")
         for table, columns in _APPEND.items():
             memory.execute(
                 f"insert into disk.{table} ({columns}) select {columns} from main.{table} except"  # noqa: S608 - our own names
@@ -193,6 +206,16 @@ def _merge_alarms(memory: sqlite3.Connection, now_ms: int, hold_ends: Sequence[t
         " select camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms from main.hold m"
         " where not exists (select 1 from disk.hold d where d.camera = m.camera and d.from_ms = m.from_ms"
         " and d.to_ms = m.to_ms and d.alarm_id is m.alarm_id and d.placed_ms = m.placed_ms)"
+    )
+
+
+def _merge_tests(memory: sqlite3.Connection) -> None:
+    """Memory that could not read the disk began to watch anew: the earlier beginning counts, and the later press."""
+    memory.execute(
+        "insert into disk.point_test (point, since_ms, tested_ms)"
+        " select point, since_ms, tested_ms from main.point_test where true on conflict (point) do update set"
+        " since_ms = min(since_ms, excluded.since_ms),"
+        " tested_ms = coalesce(max(tested_ms, excluded.tested_ms), tested_ms, excluded.tested_ms)"
     )
 
 

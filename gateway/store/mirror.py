@@ -5,10 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.model import Alarm, DevicePresence, Kind, Level
+from gateway.model import Alarm, Bypass, DevicePresence, Kind, Level, Silence, ZoneArming
 from gateway.store.database import Damaged
 from gateway.store.effects import Effects
 from gateway.store.rows import ALARM_COLUMNS, Account, StreamHead, alarm_of, presence_of
+from gateway.store.standing import (
+    ARMING_COLUMNS,
+    BYPASS_COLUMNS,
+    SILENCE_COLUMNS,
+    arming_of,
+    armings_of,
+    bypass_of,
+    bypasses_of,
+    silence_of,
+    silences_of,
+)
 
 #: What a value that is damaged within its page makes of a row.
 NOT_OURS = (ValueError, TypeError, KeyError)
@@ -24,6 +35,9 @@ class Mirror:
     open_alarms: dict[str, Alarm] = field(default_factory=dict)
     levels: dict[tuple[str, Kind], Level] = field(default_factory=dict)
     presences: dict[str, DevicePresence] = field(default_factory=dict)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    armings: dict[str, ZoneArming] = field(default_factory=dict)
+    bypasses: dict[str, Bypass] = field(default_factory=dict)
     heads: dict[str, StreamHead] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     in_memory: bool = False  # memory mode: the journal on disk does not know all of this
@@ -34,6 +48,9 @@ class Mirror:
             self.open_alarms = {alarm.id: alarm for alarm in open_alarms_of(db)}
             self.levels = levels_of(db)
             self.presences = presences_of(db)
+            self.silences = silences_of(db)
+            self.armings = armings_of(db)
+            self.bypasses = bypasses_of(db)
             self.heads = heads_of(db)
             self.accounts = {account.name: account for account in accounts_of(db)}
         except NOT_OURS as error:
@@ -42,6 +59,7 @@ class Mirror:
     def follow(self, other: "Mirror") -> None:
         """Take everything from another one: the journal is on its disk."""
         self.open_alarms, self.levels, self.presences = other.open_alarms, other.levels, other.presences
+        self.silences, self.armings, self.bypasses = other.silences, other.armings, other.bypasses
         self.heads, self.accounts, self.in_memory = other.heads, other.accounts, other.in_memory
 
     def apply(self, effects: Effects) -> None:
@@ -51,8 +69,12 @@ class Mirror:
                 self.open_alarms[alarm.id] = alarm
             else:
                 self.open_alarms.pop(alarm.id, None)
+                self.silences.pop(alarm.id, None)
         self.levels.update(effects.levels)
         self.presences.update(effects.presences)
+        self.silences.update(effects.silences)
+        self.armings.update(effects.armings)
+        self.bypasses.update(effects.bypasses)
         self.heads.update(effects.heads)
         for destination, sequence in effects.sequences.items():
             head = self.heads[destination]
@@ -124,6 +146,9 @@ def drop_unreadable(db: sqlite3.Connection) -> int:
         "alarm": (ALARM_COLUMNS, alarm_of),
         "presence": ("device, presence, since_ms, reason, identity", presence_of),
         "point_level": ("kind, level", lambda row: (Kind(row[0]), Level(row[1]))),
+        "silence": (SILENCE_COLUMNS, silence_of),
+        "arming": (ARMING_COLUMNS, arming_of),
+        "bypass": (BYPASS_COLUMNS, bypass_of),
     }
     dropped = 0
     for table, (columns, read) in readers.items():

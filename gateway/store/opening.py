@@ -104,7 +104,8 @@ class Opener:
         try:
             known = {row[0] for row in db.execute("select id from alarm")}
             lost = {key: alarm for key, alarm in before.open_alarms.items() if key not in known}
-            self._basis(db, Mirror(open_alarms=lost, accounts=before.accounts, levels=before.levels))
+            before.open_alarms = lost
+            self._basis(db, before)
         finally:
             db.close()
         return f"the journal was damaged ({error}); set aside as {found.set_aside.name}, {found.rows} rows salvaged"

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 #: Parents before children, so that foreign keys hold.
 _TABLES = (
     "journal", "stream", "event", "delivery", "alarm", "point_level", "message", "presence", "hold", "gap",
-    "account", "session", "access_log", "drill", "command",
+    "account", "session", "access_log", "drill", "command", "silence", "arming", "bypass", "point_test", "output_test",
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
-"""The side copy: open alarms, point levels and accounts in a small file, better on another medium than the journal.
+"""The side copy: open alarms, levels, arming, bypasses and accounts in a small file, better on another medium than the journal.
 
-A box whose journal is lost still knows its alarms and its guards from it (DESIGN "A dying disk").
+A box whose journal is lost still knows its alarms, what is armed and its guards from it (DESIGN "A dying disk").
 """
 
 import hashlib
@@ -13,6 +13,14 @@ from pathlib import Path
 from gateway.model import Kind, Level
 from gateway.store.mirror import Mirror
 from gateway.store.rows import Account, StreamHead, alarm_of, alarm_row
+from gateway.store.standing import (
+    arming_of,
+    arming_row,
+    bypass_of,
+    bypass_row,
+    silence_of,
+    silence_row,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +40,9 @@ def encode(mirror: Mirror) -> bytes:
                 [account.name, account.display, account.hash, account.role, account.disabled]
                 for account in mirror.accounts.values()
             ],
+            "silences": [silence_row(silence) for silence in mirror.silences.values()],
+            "armings": [arming_row(arming) for arming in mirror.armings.values()],
+            "bypasses": [bypass_row(bypass) for bypass in mirror.bypasses.values()],
             "heads": [[head.destination, head.stream] for head in mirror.heads.values()],
         },
         ensure_ascii=False,
@@ -41,7 +52,10 @@ def encode(mirror: Mirror) -> bytes:
 
 
 def decode(data: bytes) -> Mirror:
-    """What `encode` wrote. Raises ValueError for a damaged or foreign file."""
+    """What `encode` wrote. Raises ValueError for a damaged or foreign file.
+
+    One of before there was arming has none: then every zone is armed and nothing is bypassed.
+    """
     digest, _, content = data.partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != digest:
         raise ValueError("the side copy's checksum is wrong")
@@ -57,6 +71,9 @@ def decode(data: bytes) -> Mirror:
             name: Account(name=name, display=display, hash=digest, role=role, disabled=disabled)
             for name, display, digest, role, disabled in kept["accounts"]
         },
+        silences={row[0]: silence_of(tuple(row)) for row in kept.get("silences", ())},
+        armings={row[0]: arming_of(tuple(row)) for row in kept.get("armings", ())},
+        bypasses={row[0]: bypass_of(tuple(row)) for row in kept.get("bypasses", ())},
         heads={
             destination: StreamHead(
                 destination=destination,

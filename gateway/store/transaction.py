@@ -7,29 +7,22 @@ from datetime import datetime
 
 from gateway.clock import to_ms
 from gateway.errors import NotFound
-from gateway.model import Alarm, DevicePresence, EventType, Kind, Level, Presence
+from gateway.model import Alarm, Bypass, DevicePresence, EventType, Kind, Level, Presence, Silence, ZoneArming
 from gateway.policy import holds
 from gateway.policy.alarms import Step, lane_of
 from gateway.policy.holds import HoldRules
-from gateway.store.effects import Effects, Ids
-from gateway.store.rows import (
-    ALARM_COLUMNS,
-    Committed,
-    StreamHead,
-    alarm_of,
-    presence_of,
-    put_alarm,
-)
-from gateway.wire import JsonObject, Quality, alarm_data, event_body, quality_data
+from gateway.store.effects import Ids
+from gateway.store.emitter import Emitter
+from gateway.store.rows import ALARM_COLUMNS, alarm_of, presence_of, put_alarm
+from gateway.store.standing import put_arming, put_bypass, put_silence
+from gateway.wire import Quality, alarm_data
 
 #: "The same message" is byte-identical to one of the account's last so many within so many ms (I3).
 REPETITIONS_KEPT = 16
 REPETITION_WINDOW_MS = 10 * 60 * 1000
 
-OTHER_EVENTS_LANE = 3
 
-
-class Transaction:
+class Transaction(Emitter):
     """One write. Reads see what earlier writes of the same commit did."""
 
     def __init__(
@@ -43,15 +36,8 @@ class Transaction:
         destinations: tuple[str, ...],
         rules: HoldRules,
     ) -> None:
-        self.db = db
-        self.now = now
-        self.ids = ids
-        self.effects = Effects()
-        self._source = source
-        self._quality = quality
-        self._destinations = destinations
+        super().__init__(db, ids=ids, now=now, source=source, quality=quality, destinations=destinations)
         self._rules = rules
-        ids.rewind()
 
     # ---- alarms
 
@@ -97,7 +83,15 @@ class Transaction:
                 self._hold_footage(alarm)
             elif event_type is EventType.ALARM_CLOSED:
                 self._end_holds(alarm)
+                self.db.execute("delete from silence where alarm_id = ?", (alarm.id,))
         return alarm
+
+    def silence(self, alarm: Alarm, actor: str) -> None:
+        """A person has silenced the alarm's sound, until the next press."""
+        silence = Silence(alarm=alarm.id, repeats=alarm.repeats, at=self.now, by=actor)
+        put_silence(self.db, silence)
+        self.effects.silences[alarm.id] = silence
+        self.apply(Step(alarm, (EventType.ALARM_SILENCED,)), actor=actor)
 
     def _hold_footage(self, alarm: Alarm) -> None:
         interval = holds.interval(alarm, self._rules)
@@ -138,6 +132,16 @@ class Transaction:
             (point, kind.value, level.value, to_ms(self.now)),
         )
         self.effects.levels[point, kind] = level
+
+    def set_arming(self, arming: ZoneArming) -> None:
+        """Keep whether a zone is armed."""
+        put_arming(self.db, arming)
+        self.effects.armings[arming.zone] = arming
+
+    def set_bypass(self, bypass: Bypass) -> None:
+        """Keep a point's bypass."""
+        put_bypass(self.db, bypass)
+        self.effects.bypasses[bypass.point] = bypass
 
     def is_repetition(self, account: str, message: bytes) -> bool:
         """Whether these bytes are one of the account's recent messages (I3); if not, they are now."""
@@ -193,92 +197,3 @@ class Transaction:
         )
         self.effects.presences[device] = kept
         return kept
-
-    # ---- events and outbox
-
-    def emit(
-        self,
-        event_type: EventType,
-        subject: str,
-        data: JsonObject,
-        *,
-        at: datetime | None = None,
-        alarm_id: str | None = None,
-        lane: int = OTHER_EVENTS_LANE,
-        only: str | None = None,
-    ) -> str:
-        """Append an event and a row of the outbox for each destination (or `only` one); returns the event's id."""
-        event_id = self.ids.take()
-        happened = at or self.now
-        body = event_body(
-            event_id=event_id,
-            source=self._source,
-            event_type=event_type,
-            subject=subject,
-            at=happened,
-            data={**quality_data(self._quality), **data},
-        )
-        row = self.db.execute(
-            "insert into event (event_id, type, subject, alarm_id, at_ms, recorded_ms, durable, body)"
-            " values (?,?,?,?,?,?,?,?)",
-            (
-                event_id,
-                event_type.value,
-                subject,
-                alarm_id,
-                to_ms(happened),
-                to_ms(self.now),
-                int(self._quality.durable),
-                body,
-            ),
-        ).lastrowid
-        for destination in (only,) if only is not None else self._destinations:
-            self._deliver(destination, row, lane)
-        self.effects.events.append(
-            Committed(event_id=event_id, type=event_type, subject=subject, alarm_id=alarm_id, at=happened)
-        )
-        return event_id
-
-    def _deliver(self, destination: str, event_row: int | None, lane: int) -> None:
-        stream_id, sequence = self.db.execute(
-            "update stream set last_sequence = last_sequence + 1"
-            " where id = (select max(id) from stream where destination = ?) returning id, last_sequence",
-            (destination,),
-        ).fetchone()
-        self.db.execute(
-            "insert into delivery (stream_id, sequence, event, lane) values (?,?,?,?)",
-            (stream_id, sequence, event_row, lane),
-        )
-        self.effects.sequences[destination] = sequence
-
-    def start_stream(
-        self,
-        destination: str,
-        stream: str,
-        reason: str,
-        *,
-        previous_stream: str | None = None,
-        previous_sequence: int | None = None,
-    ) -> StreamHead:
-        """Begin a new run of numbers; its number 1 says why, and names the last one (CONTRACT)."""
-        self.db.execute(
-            "insert into stream (destination, stream, reason, previous_stream, previous_sequence, started_ms)"
-            " values (?,?,?,?,?,?)",
-            (destination, stream, reason, previous_stream, previous_sequence, to_ms(self.now)),
-        )
-        self.emit(
-            EventType.STREAM_STARTED,
-            "gateway",
-            {"reason": reason, "previous_stream": previous_stream, "previous_sequence": previous_sequence},
-            only=destination,
-        )
-        head = StreamHead(
-            destination=destination,
-            stream=stream,
-            last_sequence=1,
-            reason=reason,
-            previous_stream=previous_stream,
-            previous_sequence=previous_sequence,
-        )
-        self.effects.heads[destination] = head
-        return head

@@ -11,8 +11,8 @@ from typing import NoReturn
 from gateway.clock import to_ms
 from gateway.errors import JournalUnwritable
 from gateway.model import GATEWAY, Durability, EventType, Kind
+from gateway.store.arming import Arming
 from gateway.store.feed import Change
-from gateway.store.people import People
 from gateway.store.transaction import Transaction
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ MEMORY_KEPT = 5000
 PRUNE_LIMIT = 1000
 
 
-class Upkeep(People):
+class Upkeep(Arming):
     """What nobody asks for and everybody relies on."""
 
     def _begin_upkeep(self) -> None:

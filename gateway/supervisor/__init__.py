@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pydantic import BaseModel
 
 from gateway.clock import Clock
-from gateway.driver import Connection, DriverSpec
+from gateway.driver import Command, Connection, DriverSpec
+from gateway.errors import NotFound
 from gateway.model import Reading
 from gateway.supervisor.intake import ConnectionStats, Garbage, Intake, Polls
 from gateway.supervisor.keeper import Keeper
@@ -48,6 +49,24 @@ class Supervisor:
         async with asyncio.TaskGroup() as tasks:
             for keeper in self._keepers:
                 tasks.create_task(keeper.run(), name=f"connection {keeper.connection.id}")
+
+    async def switch(self, output: str, *, on: bool) -> None:
+        """Set an output by its id. Raises DeviceUnavailable, DeviceRefused, NotFound."""
+        await self._keeper_of_output(output).switch(output, on=on)
+
+    async def command(self, device: str, command: Command, *, minutes: int = 10) -> str:
+        """Tell a device something, and what came of it. Raises DeviceUnavailable, DeviceRefused, NotFound."""
+        for keeper in self._keepers:
+            if any(device == known.id for known in keeper.connection.devices):
+                return await keeper.command(device, command, minutes=minutes)
+        raise NotFound(f"there is no device {device!r}")
+
+    def _keeper_of_output(self, output: str) -> Keeper:
+        for keeper in self._keepers:
+            for device in keeper.connection.devices:
+                if any(output == known.id for known in device.outputs):
+                    return keeper
+        raise NotFound(f"there is no output {output!r}")
 
     def latest_readings(self) -> tuple[Reading, ...]:
         """Every point's latest value."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from gateway.model import Durability, Kind, Presence, Signal
+from gateway.model import Durability, Kind, Message, Presence, Signal
 
 
 class Intake(Protocol):
@@ -12,6 +12,10 @@ class Intake(Protocol):
 
     async def report(self, signal: Signal) -> Durability:
         """Record a signal (I1)."""
+        ...
+
+    async def receive(self, message: Message) -> Durability:
+        """Record a device's message, once (I1, I3)."""
         ...
 
     async def presence(
@@ -52,7 +56,7 @@ class ConnectionStats:
     """What a connection has done since the start.
 
     `serving` is whether it does now. `attempts` counts drivers built, `losses` how often a serving connection went,
-    `faults` how often its driver broke. `malformed` is by device, or by the connection's id where nobody knows whose.
+    `faults` how often its driver broke, `strangers` the calls of whom nobody knows. `malformed` is by device, or by the connection's id where nobody knows whose.
     """
 
     connection: str
@@ -63,6 +67,8 @@ class ConnectionStats:
     faults: int = 0
     reports: int = 0
     readings: int = 0
+    messages: int = 0
+    strangers: int = 0
     malformed: Mapping[str, int] = field(default_factory=dict)
 
 

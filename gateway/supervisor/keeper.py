@@ -4,20 +4,20 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
-from typing import NoReturn
+from collections.abc import Awaitable, Mapping
+from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel
 
 from gateway.clock import Clock
-from gateway.driver import CANCEL_LIMIT_S, Connection, Driver, DriverSpec
+from gateway.driver import CANCEL_LIMIT_S, Command, Commandable, Connection, Driver, DriverSpec, Switches
 from gateway.errors import DeviceRefused, DeviceUnavailable, JournalUnwritable, first_cause
-from gateway.model import Durability, Kind, Presence, Reading, Signal
+from gateway.model import Durability, Kind, Message, Presence, Reading, Signal
 from gateway.policy.backoff import Backoff
+from gateway.supervisor.ends import Cause, End, State
 from gateway.supervisor.intake import ConnectionStats, Garbage, Intake, Polls
 from gateway.supervisor.readings import LatestReadings
+from gateway.supervisor.strangers import Strangers
 
 #: After a loss: soon, then more rarely.
 SOON = Backoff(first_s=0.5, longest_s=30.0)
@@ -36,25 +36,7 @@ GARBAGE_BYTES = 64
 
 logger = logging.getLogger(__name__)
 
-
-class _Cause(Enum):
-    """Why a driver's run has ended; the value is the word for the log."""
-
-    UNAVAILABLE = "unavailable"
-    REFUSED = "refused"
-    BROKEN = "driver broke"
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    cause: _Cause
-    reason: str
-
-
-class _State(Enum):
-    UNKNOWN = "unknown"
-    SERVING = "serving"
-    DOWN = "down"
+T = TypeVar("T")
 
 
 class Keeper:
@@ -76,17 +58,19 @@ class Keeper:
     ) -> None:
         self.connection = connection
         self.last_garbage: Garbage | None = None
+        self._devices = frozenset(device.id for device in connection.devices)
         self._spec = spec
         self._journal = journal
         self._clock = clock
         self._dice = dice
         self._readings = readings
-        self._state = _State.UNKNOWN
+        self._state = State.UNKNOWN
         self._changing = asyncio.Lock()
         self._presences: dict[str, tuple[Presence, str]] = {}
-        self._told: _End | None = None
+        self._told: End | None = None
         self._driver: Driver | None = None
         self._alive_at = clock.monotonic()
+        self._strangers = Strangers(connection.id, journal, clock)
         self._served = False
         self._counts: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
@@ -108,7 +92,7 @@ class Keeper:
         return ConnectionStats(
             connection=self.connection.id,
             driver=self.connection.driver,
-            serving=self._state is _State.SERVING,
+            serving=self._state is State.SERVING,
             malformed=dict(self._malformed),
             **self._counts,
         )
@@ -121,11 +105,11 @@ class Keeper:
             self._served = False
             end = await self._attempt()
             lasted = self._clock.monotonic() - begun
-            ran_well = lasted >= RAN_WELL_S if end.cause is _Cause.BROKEN else self._served
+            ran_well = lasted >= RAN_WELL_S if end.cause is Cause.BROKEN else self._served
             failures = 1 if ran_well else failures + 1
             await self._gone(end)
             self._live()
-            backoff = SLOWLY if end.cause is _Cause.REFUSED else SOON
+            backoff = SLOWLY if end.cause is Cause.REFUSED else SOON
             await self._clock.sleep(backoff.delay(failures, self._dice.random()))
 
     # What a driver tells us (Sink).
@@ -133,10 +117,19 @@ class Keeper:
     async def report(self, signal: Signal) -> Durability:
         """Record a signal. A device of which nothing has been told is there, for it speaks."""
         self._counts["reports"] += 1
-        await self._serving()
-        if signal.device not in self._presences:
-            await self.presence(signal.device, Presence.ONLINE)
+        await self._speaks(signal.device)
         return await self._journal.report(signal)
+
+    async def receive(self, message: Message) -> Durability:
+        """Record a device's message. A device of which nothing has been told is there, for it speaks."""
+        self._counts["messages"] += 1
+        await self._speaks(message.device)
+        return await self._journal.receive(message)
+
+    async def _speaks(self, device: str) -> None:
+        await self._serving()
+        if device in self._devices and device not in self._presences:
+            await self.presence(device, Presence.ONLINE)
 
     def reading(self, reading: Reading) -> None:
         """Keep a value for whoever sends it on."""
@@ -151,7 +144,11 @@ class Keeper:
         if self._presences.get(device) == (presence, reason) and identity is None:
             return
         self._presences[device] = presence, reason
-        await self._journal.presence(device, presence, reason, identity)
+        try:
+            await self._journal.presence(device, presence, reason, identity)
+        except JournalUnwritable:
+            self._presences.pop(device, None)  # it is still to be told
+            raise
 
     def malformed(self, device: str | None, data: bytes, why: str) -> None:
         """Count it; the first of each device is logged, the latest is kept."""
@@ -161,27 +158,62 @@ class Keeper:
         if self._malformed[whose] == 1:
             logger.warning("%s: unreadable input: %s: %s", whose, why, data[:GARBAGE_BYTES].hex(" "))
 
+    async def stranger(self, data: bytes, why: str) -> None:
+        """Count it; the first one, after a while without any, is a fault that lasts until they stop calling."""
+        self._counts["strangers"] += 1
+        self.last_garbage = Garbage(device=None, data=data[:GARBAGE_BYTES], why=why)
+        await self._strangers.called(why)
+
+    # What others ask of the driver.
+
+    async def switch(self, output: str, *, on: bool) -> None:
+        """Set one of its outputs. Raises DeviceUnavailable, DeviceRefused."""
+        driver: object = self._driver
+        if not isinstance(driver, Switches) or self._state is not State.SERVING:
+            raise DeviceUnavailable(f"{self.connection.id} is not connected: {self._why_down}")
+        await self._asked(driver.switch(output, on=on))
+
+    async def command(self, device: str, command: Command, *, minutes: int) -> str:
+        """Tell one of its devices. Raises DeviceUnavailable, DeviceRefused."""
+        driver: object = self._driver
+        if not isinstance(driver, Commandable) or self._state is not State.SERVING:
+            raise DeviceUnavailable(f"{self.connection.id} is not connected: {self._why_down}")
+        return await self._asked(driver.command(device, command, minutes=minutes))
+
+    async def _asked(self, answer: Awaitable[T]) -> T:
+        """A broken driver must not end the outputs and commands of the others."""
+        try:
+            return await answer
+        except (DeviceUnavailable, DeviceRefused):
+            raise
+        except Exception as error:
+            raise DeviceUnavailable(f"driver {self._spec.name!r} broke: {error!r}") from error
+
+    @property
+    def _why_down(self) -> str:
+        return self._told.reason if self._told else "it has not answered yet"
+
     # One attempt.
 
-    async def _attempt(self) -> _End:
+    async def _attempt(self) -> End:
         self._counts["attempts"] += 1
         self._live()
         try:
             await self._run(self._spec.build(self.connection, self._clock))
         except DeviceUnavailable as error:
-            return _End(_Cause.UNAVAILABLE, str(error))
+            return End(Cause.UNAVAILABLE, str(error))
         except DeviceRefused as error:
-            return _End(_Cause.REFUSED, str(error))
+            return End(Cause.REFUSED, str(error))
         except Exception as error:  # noqa: BLE001 - whatever a broken driver raises, the others must not feel it
             return self._broken(error)
         return self._broken(RuntimeError("run() returned"))
 
-    def _broken(self, error: Exception) -> _End:
+    def _broken(self, error: Exception) -> End:
         cause = first_cause(error)
         if isinstance(cause, JournalUnwritable):  # not the driver's doing: its report was not taken
-            return _End(_Cause.UNAVAILABLE, f"the journal does not take what it reports: {cause}")
+            return End(Cause.UNAVAILABLE, f"the journal does not take what it reports: {cause}")
         self._counts["faults"] += 1
-        end = _End(_Cause.BROKEN, f"driver {self.connection.driver!r} broke: {type(cause).__name__}: {cause}")
+        end = End(Cause.BROKEN, f"driver {self.connection.driver!r} broke: {type(cause).__name__}: {cause}")
         if end != self._told:
             logger.error("%s: %s", self.connection.id, end.reason, exc_info=error)
         return end
@@ -193,6 +225,7 @@ class Keeper:
         try:
             while not task.done():
                 self._live()
+                await self._strangers.look()
                 await asyncio.wait({task}, timeout=LOOK_S)
         finally:
             await self._let_go(task)
@@ -222,41 +255,40 @@ class Keeper:
     async def _serving(self) -> None:
         self._served = True
         self._live()
-        if self._state is not _State.SERVING:
+        if self._state is not State.SERVING:
             async with self._changing:
                 await self._come_back()
 
     async def _come_back(self) -> None:
-        if self._state is _State.SERVING:
+        if self._state is State.SERVING:
             return  # another report was first
         # an alarm of ours may be open from before a restart, so it is said at the first time too
         if self.connection.shared:
             await self._journal.bus_back(self.connection.id)
         await self._journal.return_own(Kind.FAULT, self.connection.id)
-        if self._state is _State.DOWN:
+        if self._state is State.DOWN:
             logger.info("%s: back", self.connection.id)
-        self._state = _State.SERVING
+        self._state = State.SERVING
         self._told = None
 
-    async def _gone(self, end: _End) -> None:
+    async def _gone(self, end: End) -> None:
         """Say it once; a different cause is news too."""
         async with self._changing:
             before, self._told = self._told, end
             is_news = before is None or before.cause is not end.cause
-            if is_news and end.cause is not _Cause.BROKEN:  # that is logged with its traceback
+            if is_news and end.cause is not Cause.BROKEN:  # that is logged with its traceback
                 logger.warning("%s: %s: %s", self.connection.id, end.cause.value, end.reason)
-            if self._state is not _State.DOWN:
-                self._counts["losses"] += self._state is _State.SERVING
-                self._state = _State.DOWN
+            if self._state is not State.DOWN:
+                self._counts["losses"] += self._state is State.SERVING
+                self._state = State.DOWN
                 self._presences.clear()
                 await self._record_loss(end.reason)
-            if is_news and end.cause is not _Cause.UNAVAILABLE:
+            if is_news and end.cause is not Cause.UNAVAILABLE:
                 await self._journal.raise_own(Kind.FAULT, self.connection.id, end.reason)
 
     async def _record_loss(self, reason: str) -> None:
-        devices = [device.id for device in self.connection.devices]
         if self.connection.shared:
-            await self._journal.bus_lost(self.connection.id, devices, reason)
+            await self._journal.bus_lost(self.connection.id, sorted(self._devices), reason)
         else:
-            for device in devices:
+            for device in sorted(self._devices):
                 await self._journal.presence(device, Presence.OFFLINE, reason)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.clock import wait_for_event
 from gateway.errors import JournalUnwritable, SiteFileError
 from gateway.policy.backoff import Backoff
 from gateway.site import Site
@@ -213,14 +214,7 @@ class Line:
         """Wait before the next attempt; a new alarm shortens the wait to its first step."""
         first = min(seconds, RECONNECT.first_s)
         await self._clock.sleep(first)
-        waits = [
-            asyncio.create_task(self._clock.sleep(seconds - first)),
-            asyncio.create_task(self._urgent.wait()),
-        ]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await wait_for_event(self._clock, self._urgent, seconds - first)
         finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
             self._urgent.clear()  # not before: an alarm that came while the attempt failed counts too

@@ -23,7 +23,7 @@ from simulators.county import County, Event
 from simulators.modbus import ModbusSlave, ModbusTcpSimulator
 from tests.chaos.nest import Nest
 from tests.mosquitto import mosquitto
-from tests.sites import school
+from tests.sites import said, school
 from tests.wait import until
 
 KILLS = int(os.environ.get("CAMPUS_KILLS", "30"))
@@ -250,21 +250,18 @@ async def report_numbers(place: Path) -> None:
 
     async def panel(name: str) -> None:
         for number in itertools.count(done[name]):
-            said = f"{name} {number}"
-            durability = await journal.report(
-                Signal(
-                    device="buttons",
-                    point="gate-button",
-                    kind=Kind.PANIC,
-                    level=Level.ACTIVE,
-                    origin=Origin.EVENT,
-                    message=said.encode(),
-                    account=name,
-                    detail=said,
-                )
+            words = f"{name} {number}"
+            press = Signal(
+                device="buttons",
+                point="gate-button",
+                kind=Kind.PANIC,
+                level=Level.ACTIVE,
+                origin=Origin.EVENT,
+                detail=words,
             )
+            durability = await journal.receive(said(words.encode(), press, account=name))
             assert durability is Durability.DISK
-            os.write(sys.stdout.fileno(), f"{said}\n".encode())
+            os.write(sys.stdout.fileno(), f"{words}\n".encode())
 
     await asyncio.gather(*(panel(f"panel-{index}") for index in range(PANELS)))
 

@@ -47,6 +47,7 @@ def test_every_refusal_of_the_policy_has_words_in_both_languages() -> None:
     for source in [
         gateway / "policy" / "alarms.py",
         gateway / "store" / "intake.py",
+        *(gateway / "outputs").glob("*.py"),
         *STATIC.parent.glob("*.py"),
     ]:
         text = source.read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ from gateway.health.sources import Connections, Sources
 from gateway.health.tracer import MetricsTracer
 from gateway.health.watchdog import Problem
 from gateway.model import AlarmState, ClockState, Kind, Level, Origin, Presence, Signal
+from gateway.policy.outputs import OutputState
 from gateway.policy.retention import Forecast
 from gateway.recording.cameras import CameraStats
 from gateway.recording.stats import RecordingStats
@@ -51,6 +52,11 @@ GATE = CameraStats(
     dropped=4,
     interruptions=2,
 )
+OUTPUTS = (
+    OutputState(id="siren", wanted=True, actual=None, testing=False, reason="no answer"),
+    OutputState(id="lamp", wanted=False, actual=False, testing=False),
+)
+
 FOOTAGE = RecordingStats(
     cameras=(GATE,),
     paused=True,
@@ -156,6 +162,7 @@ async def gateway(site: Site) -> AsyncIterator[Gateway]:
             links=busy,
             recording=busy,
             footage=lambda: FOOTAGE,
+            outputs=lambda: OUTPUTS,
         )
     )
     yield Gateway(journal, clock, tracer, metrics, problems, clock_state)
@@ -247,6 +254,19 @@ async def test_connections_destinations_cameras_and_process(gateway: Gateway) ->
     assert figures["process_cpu_seconds_total"][()] > 0
 
 
+async def test_outputs(gateway: Gateway) -> None:
+    """Each output of the site file: does something want it on, and could it not be switched."""
+    page = (await gateway.metrics.page()).decode()
+
+    for line in (
+        'output_wanted{output="siren"} 1.0',
+        'output_failing{output="siren"} 1.0',
+        'output_wanted{output="lamp"} 0.0',
+        'output_failing{output="lamp"} 0.0',
+    ):
+        assert f"\ncampus_gateway_{line}\n" in page
+
+
 async def test_recording(gateway: Gateway) -> None:
     """Every figure of the recording service is a line of the page; those of a camera have its name."""
     page = (await gateway.metrics.page()).decode()
@@ -289,10 +309,10 @@ async def test_no_label_is_made_up_by_others(gateway: Gateway) -> None:
     """Names that a device, the uplink or an old journal bring along make no series: the page can't be made to grow."""
     for number in range(50):
         await gateway.journal.report(replace(PRESS, device="buttons", point=f"buttons:{number}"))
-        await gateway.journal.presence(f"stranger-{number}", Presence.ONLINE)
+        await gateway.journal.presence(f"nobody-{number}", Presence.ONLINE)
     page = (await gateway.metrics.page()).decode()
 
-    assert "stranger" not in page
+    assert "nobody-" not in page
     assert "made up" not in page
     assert "buttons:" not in page
     assert len(page.splitlines()) < 500

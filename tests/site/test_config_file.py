@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from drivers import DRIVERS
 from gateway.model import POINT_KINDS, Kind
 from gateway.site import CameraSettings, load_site
-from gateway.site.load import CAMERA_DRIVERS
+from gateway.site.connections import CAMERA_DRIVERS
 from gateway.site.models import SiteFile
 
 FILE = Path(__file__).parents[2] / "config" / "site.toml"
@@ -45,8 +46,8 @@ class Entry:
     def field(self) -> FieldInfo:
         """What the models say of it."""
         for model in models_of(self.table, self.driver):
-            if self.key in model.model_fields:
-                return model.model_fields[self.key]
+            if self.key in keys_of(model):
+                return keys_of(model)[self.key]
         raise KeyError(f"no model has [{self.table}] {self.key}")
 
 
@@ -59,6 +60,11 @@ def tables(model: type[BaseModel] = SiteFile, path: str = "") -> Iterator[tuple[
                 yield from tables(inner, f"{path}{name}.")
 
 
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A table's keys as the file has them: `from` can't be a field's name."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def models_of(table: str, driver: str) -> list[type[BaseModel]]:
     """The gateway's model of a table and, where that is open, those of its driver."""
     models = [dict(tables())[table]]
@@ -66,7 +72,12 @@ def models_of(table: str, driver: str) -> list[type[BaseModel]]:
         models.append(CameraSettings)
     elif driver:
         spec = DRIVERS[driver]
-        models += {"bus": [spec.bus], "device": [spec.device, spec.bus], "device.point": [spec.point]}[table]
+        models += {
+            "bus": [spec.bus],
+            "device": [spec.device, spec.bus],
+            "device.point": [spec.point],
+            "device.output": [spec.output or BaseModel],
+        }[table]
     return models
 
 
@@ -83,7 +94,7 @@ def entries() -> Iterator[Entry]:
             if table in drivers:
                 keys = next(drivers[table])
                 driver = keys.get("driver") or buses[keys["bus"]]
-            elif table != "device.point":
+            elif not table.startswith("device."):
                 driver = ""
         elif key := KEY.match(line):
             value = tomllib.loads(f"{key[2]} = {key[3]}")[key[2]]
@@ -98,7 +109,7 @@ def first_of_each() -> list[Entry]:
     """Each key where it comes first: there it is explained."""
     found: dict[tuple[str, str, str], Entry] = {}
     for entry in ENTRIES:
-        own = entry.key not in dict(tables())[entry.table].model_fields
+        own = entry.key not in keys_of(dict(tables())[entry.table])
         found.setdefault((entry.table, entry.driver if own else "", entry.key), entry)
     return list(found.values())
 
@@ -128,13 +139,13 @@ def test_every_key_of_every_table_is_there(table: str) -> None:
     keys = {entry.key for entry in ENTRIES if entry.table == table}
     nested = {name.removeprefix(f"{table}.") for name in dict(tables()) if name.startswith(f"{table}.")}
 
-    assert not set(dict(tables())[table].model_fields) - keys - nested
+    assert not set(keys_of(dict(tables())[table])) - keys - nested
 
 
 @pytest.mark.parametrize("driver", [*DRIVERS, *CAMERA_DRIVERS])
 def test_every_key_of_every_driver_is_there(driver: str) -> None:
     """So does each driver's own key, in a table with that driver."""
-    for table in ("bus", "device", "device.point"):
+    for table in ("bus", "device", "device.point", "device.output"):
         if driver in CAMERA_DRIVERS and table != "device":
             continue
         keys = {entry.key for entry in ENTRIES if (entry.table, entry.driver) == (table, driver)}
@@ -204,7 +215,15 @@ def test_it_is_a_file_that_works() -> None:
     """It is a whole site file, without a mistake."""
     site = load_site(FILE, DRIVERS)
 
-    assert [connection.id for connection in site.connections] == ["net-gate", "rs485-lab", "module-roof"]
+    assert [connection.id for connection in site.connections] == [
+        "net-gate",
+        "rs485-lab",
+        "panels",
+        "fire",
+        "fire-line",
+        "receiver",
+        "module-roof",
+    ]
     assert [camera.id for camera in site.cameras] == ["cam-gate"]
 
 
@@ -216,6 +235,8 @@ def test_what_is_commented_out_works_too(tmp_path: Path) -> None:
     assert whole.count("\n") == TEXT.count("\n")
     copy = tmp_path / "site.toml"
     copy.write_text(whole, encoding="utf-8")
+    shipped = files("drivers.modbus.profiles").joinpath("generic-8-inputs.toml")
+    (tmp_path / "my-module.toml").write_bytes(shipped.read_bytes())
 
     site = load_site(copy, DRIVERS)
     assert site.retention.delete_after_days == 180

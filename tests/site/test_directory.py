@@ -75,8 +75,7 @@ def test_what_it_means_to_lose_something(directory: Directory, subject: str, sev
 
 
 def test_what_the_file_names(directory: Directory) -> None:
-    """Points, devices, buses and zones are known by id."""
-    assert [directory.has_point(name, Kind.PANIC) for name in ("button", "module")] == [True, False]
+    """Devices and buses are known by id."""
     assert [directory.has_connection(name) for name in ("bus-1", "alone", "cam", "button")] == [
         True,
         True,
@@ -87,3 +86,27 @@ def test_what_the_file_names(directory: Directory) -> None:
     assert directory.device("bus-1") is None
     assert directory.zone("hall") is not None
     assert directory.zone(None) is None
+
+
+@pytest.mark.parametrize(
+    ("point", "kind", "can"),
+    [
+        ("button", Kind.PANIC, True),
+        (
+            "button",
+            Kind.FAULT,
+            True,
+        ),  # its sensor is out of range: told anew at a start, and not over because of it
+        ("button", Kind.SMOKE, False),  # what the point was by an older site file
+        ("gone", Kind.PANIC, False),
+        ("gone", Kind.FAULT, False),
+    ],
+)
+def test_who_can_still_take_an_alarm_back(
+    directory: Directory,
+    point: str,
+    kind: Kind,
+    can: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Of a device that is asked: the site file's points, of what they watch for and of their own faults."""
+    assert directory.can_report(directory.of_signal(replace(PRESS, point=point, kind=kind))) is can

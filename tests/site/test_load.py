@@ -143,8 +143,8 @@ BROKER = UPLINK.format(name="bureau")
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("x = 1\n" + SITE, "x: unknown key; known here: bus, console, device, "),
-        (SITE + "[recordings]\n", "recordings: unknown key; known here: bus, console"),
+        ("x = 1\n" + SITE, "x: unknown key; known here: bus, calendar, console, device, "),
+        (SITE + "[recordings]\n", "recordings: unknown key; known here: bus, calendar, console"),
         (SITE + "[recordings]\n", "did you mean `recording`?"),
         (
             changed('county = "330106"', 'county = "330106"\ncitty = 1'),
@@ -152,7 +152,7 @@ BROKER = UPLINK.format(name="bureau")
         ),
         (
             changed('name = "礼堂"', 'name = "礼堂"\nx = 1'),
-            "zone[2].x: unknown key; known here: cameras, id, name",
+            "zone[2].x: unknown key; known here: armed, cameras, entry_s, exit_s, id, name",
         ),
         (
             changed('host = "10.0.0.9"', 'host = "10.0.0.9"\nbaud = 1'),
@@ -316,7 +316,7 @@ def test_secrets_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert site.secret(Path("broker")) == "credential"
     assert site.secret(tmp_path / "broker") == "beside"
     with pytest.raises(
-        SiteFileError, match=r"site\.toml: password_file nowhere is missing; write the password into one of"
+        SiteFileError, match=r"site\.toml: secret file nowhere is missing; write the secret into one of"
     ):
         site.secret(Path("nowhere"))
 
@@ -396,11 +396,11 @@ def test_the_gateways_own_subjects_are_taken(tmp_path: Path, old: str, name: str
         (changed('bus = "bus-1"', 'bus = "bus-2"'), "bus[1]: no device is on bus 'bus-1'; remove it or name it in a [[device]]"),
         (changed('bus = "bus-1"', 'bus = "bus-1"\ndriver = "modbus"'), "device[2]: needs either `bus` (with its address there) or a `driver` of its own; both are there"),
         (changed('bus = "bus-1"\n', ""), "device[2]: needs either `bus` (with its address there) or a `driver` of its own; neither is there"),
-        (changed('driver = "rtsp"', 'driver = "rtps"'), "device[1].driver: there is no driver 'rtps'; there are: modbus, rtsp"),
-        (changed('id = "bus-1"\ndriver = "modbus"', 'id = "bus-1"\ndriver = "rtsp"'), "bus[1].driver: there is no driver 'rtsp' for a bus; there are: modbus"),
+        (changed('driver = "rtsp"', 'driver = "rtps"'), "device[1].driver: there is no driver 'rtps'; there are: contact_id, dc09, gb26875, modbus, rtsp"),
+        (changed('id = "bus-1"\ndriver = "modbus"', 'id = "bus-1"\ndriver = "rtsp"'), "bus[1].driver: there is no driver 'rtsp' for a bus; there are: contact_id, dc09, gb26875, modbus"),
         (changed('url = "rtsp://10.0.0.8/main"', 'url = "rtsp://10.0.0.8/main"\n[[device.point]]\nid = "p"\nkind = "panic"'), "device[1].point: driver 'rtsp' has no inputs; remove its points"),
         (changed('driver = "rtsp"', 'bus = "bus-1"'), "device[1].url: unknown key"),
-        (changed('function = "discrete"\naddress = 0\n\n', "\n"), "device[2].point[1].function: is missing; add it"),
+        (changed('function = "discrete"\naddress = 0\n\n', "\n"), "device[2].point[1]: needs `function` and `address`, or `input`"),
         (SITE + "[retention]\ndelete_after_days = 60\n", "retention: delete_after_days (60) is less than keep_days (90): footage can't be both kept and deleted; raise the one or lower the other"),
         (SITE + "[metrics]\nport = 8080\n", "metrics.port: is the console's port too (8080); choose another"),
         (SITE + BROKER + UPLINK.format(name="police"), "uplink[2].root: uplink[1] has this root on 10.0.0.1:1883 too"),
@@ -492,12 +492,27 @@ def test_rubbish_is_refused(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_secret_that_cannot_be_read_says_where_to_write_it(tmp_path: Path) -> None:
-    """A missing password file names the places that were looked at, in words."""
+    """A missing secret file names the places that were looked at, in words."""
     site = school(tmp_path)
 
-    with pytest.raises(SiteFileError, match="write the password into one of: ") as missing:
+    with pytest.raises(SiteFileError, match="write the secret into one of: ") as missing:
         site.secret(Path("camera.password"))
     assert "PosixPath" not in str(missing.value)
 
     (tmp_path / "camera.password").write_text("s3cret\n")
     assert site.secret(Path("camera.password")) == "s3cret"
+
+
+def test_what_is_no_secret_is_not_read(tmp_path: Path) -> None:
+    """A file too long, a pipe that would hang, bytes that are no text: refused in words, never cut or waited for."""
+    site = school(tmp_path)
+    (tmp_path / "long").write_bytes(b"x" * 70_000)
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(SiteFileError, match="longer than 65536 bytes"):
+        site.secret(Path("long"))
+    with pytest.raises(SiteFileError, match="not UTF-8"):
+        site.secret(Path("bytes"))
+    with pytest.raises(SiteFileError, match="is missing"):
+        site.secret(Path("pipe"))

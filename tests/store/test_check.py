@@ -10,12 +10,12 @@ from gateway.model import EventType, Kind, Level, Origin, Presence, Signal, Verd
 from gateway.store import Journal
 from gateway.store.check import check_journal
 from tests.clocks import START, ManualClock
-from tests.sites import school, uplink
+from tests.sites import said, school, uplink
 
 PRESS = Signal(
     device="buttons", point="gate-button", kind=Kind.PANIC, level=Level.ACTIVE, origin=Origin.EVENT
 )
-
+SMOKE = Signal(device="buttons", point="hall-smoke", kind=Kind.SMOKE, level=Level.ACTIVE, origin=Origin.EVENT)
 
 GIVEN_UP = "(select id from event where cast(body as text) like '%footage-given-up%')"
 
@@ -27,17 +27,7 @@ async def path(tmp_path: Path) -> Path:
         school(tmp_path, uplinks=uplink() + uplink(name="police")), clock=ManualClock()
     )
     await journal.report(PRESS)
-    await journal.report(
-        Signal(
-            device="buttons",
-            point="hall-smoke",
-            kind=Kind.SMOKE,
-            level=Level.ACTIVE,
-            origin=Origin.EVENT,
-            message=b"m",
-            account="1",
-        )
-    )
+    await journal.receive(said(b"m", SMOKE, account="1"))
     await journal.presence("buttons", Presence.OFFLINE)
     (alarm, *_) = journal.open_alarms
     await journal.acknowledge(alarm, "zhang")
@@ -74,6 +64,46 @@ async def test_a_sound_journal_has_no_findings(path: Path) -> None:
         ),
         ("update alarm set verdict = null", "I5: alarm"),
         ("delete from hold", "I7: alarm"),
+        (
+            (
+                "insert into silence (alarm_id, repeats, at_ms, by)"
+                " select id, 0, 0, 'li' from alarm where closed_ms is not null"
+            ),
+            "is silenced and not open",
+        ),
+        (
+            (
+                "insert into silence (alarm_id, repeats, at_ms, by)"
+                " select id, repeats + 1, 0, 'li' from alarm where closed_ms is null"
+            ),
+            "pressed 0 times again, and silenced for 1",
+        ),
+        (
+            (
+                "insert into arming (zone, armed, changed_ms, by, waiting)"
+                """ values ('hall', 1, 0, 'li', '[["p", "door", 0, 0, ""]]')"""
+            ),
+            "I2: in zone hall p (door) waits for the end of an entry that is not under way",
+        ),
+        (
+            "insert into arming (zone, armed, changed_ms, by, waiting) values ('hall', 1, 0, 'li', '[1]')",
+            "I2: who waits in zone hall can't be read",
+        ),
+        (
+            (
+                "pragma ignore_check_constraints = on; insert into arming (zone, armed, changed_ms, by, exit_ms)"
+                " values ('hall', 0, 0, 'li', 5)"
+            ),
+            "I2: zone hall is disarmed, and somebody is leaving or entering it",
+        ),
+        (
+            "insert into bypass values ('p', 'panic', 0, 1, 'li', 'x')",
+            "I5: point p (panic) is bypassed",
+        ),
+        (
+            "insert into bypass values ('p', 'door', 0, 86400001, 'li', 'x')",
+            "I5: point p (door) is bypassed",
+        ),
         ("update event set body = cast(substr(body, 1, 40) as blob)", "I12: event"),
         ("update event set body = cast(replace(cast(body as text), event_id, 'x') as blob)", "I12: event"),
         ("drop index one_open_alarm", "one_open_alarm is not as schema.sql has it"),

@@ -19,7 +19,7 @@ from gateway.site import Site
 from gateway.store import Account, Journal
 from gateway.store.check import check_journal
 from tests.clocks import ManualClock
-from tests.sites import put_account, school
+from tests.sites import put_account, said, school
 from tests.wait import until
 
 PRESS = Signal(
@@ -235,9 +235,9 @@ async def test_i1_in_memory_mode_a_message_is_acknowledged_only_when_a_destinati
     journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
     take_away(journal)
     journal.reach("bureau", connected=True)
-    message = replace(PRESS, message=b"one", account="1234")
+    message = said(b"one", PRESS)
 
-    report = asyncio.create_task(journal.report(message))
+    report = asyncio.create_task(journal.receive(message))
     await until(lambda: len(of_points(journal)) == 1)
     assert not report.done()
     head = journal.head("bureau")
@@ -252,16 +252,16 @@ async def test_i1_in_memory_mode_without_a_destination_the_second_repetition_is_
     """Nobody in reach: the head of a panel's queue must not block the fire behind it for ever."""
     journal = await opened(school(tmp_path, state=tmp_path / "state"), SystemClock())
     take_away(journal)
-    message = replace(PRESS, message=b"one", account="1234")
+    message = said(b"one", PRESS)
 
-    first = asyncio.create_task(journal.report(message))
+    first = asyncio.create_task(journal.receive(message))
     await until(lambda: len(of_points(journal)) == 1)
-    second = asyncio.create_task(journal.report(message))
+    second = asyncio.create_task(journal.receive(message))
     await until(lambda: journal._unconfirmed.repetitions() == [1])
     assert not first.done()
     assert not second.done()
 
-    assert await journal.report(message) is Durability.MEMORY
+    assert await journal.receive(message) is Durability.MEMORY
     assert [alarm.repeats for alarm in of_points(journal).values()] == [0]
     assert [await first, await second] == [Durability.MEMORY] * 2
 

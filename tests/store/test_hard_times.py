@@ -22,7 +22,7 @@ from gateway.store.check import check_journal
 from gateway.store.database import connect
 from tests.chaos.namespace import Namespace
 from tests.clocks import START, ManualClock
-from tests.sites import put_account, school
+from tests.sites import put_account, said, school
 from tests.store.test_disk import (
     GUARD,
     PRESS,
@@ -435,13 +435,13 @@ async def test_i3_a_message_of_memory_mode_that_is_repeated_after_the_return_is_
     """A panel that was not acknowledged in memory mode sends the same bytes again when the disk is back."""
     journal = await opened(hard_site(tmp_path), SystemClock())
     gone = take_away(journal)
-    message = replace(PRESS, message=b"one", account="1234")
-    unanswered = asyncio.create_task(journal.report(message))
+    message = said(b"one", PRESS)
+    unanswered = asyncio.create_task(journal.receive(message))
     await until(lambda: len(of_points(journal)) == 1)
     bring_back(journal, gone)
     await until(lambda: journal.status.durability is Durability.DISK)
 
-    assert await journal.report(message) is Durability.DISK
+    assert await journal.receive(message) is Durability.DISK
     unanswered.cancel()
     await asyncio.gather(unanswered, return_exceptions=True)
     ((alarm_id, alarm),) = of_points(journal).items()

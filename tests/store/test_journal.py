@@ -25,7 +25,7 @@ from gateway.model import (
 )
 from gateway.store import Journal
 from tests.clocks import ManualClock
-from tests.sites import school, uplink
+from tests.sites import said, school, uplink
 
 PRESS = Signal(
     device="buttons", point="gate-button", kind=Kind.PANIC, level=Level.ACTIVE, origin=Origin.EVENT
@@ -111,25 +111,25 @@ async def test_i2_one_bad_write_does_not_undo_its_neighbours(
 
 async def test_i3_the_same_message_twice_is_one_event(journal: Journal, clock: ManualClock) -> None:
     """Byte-identical to one of the account's last 16 messages within 10 minutes: acknowledged, journalled once."""
-    message = replace(PRESS, message=b'"SIA-DCS"0001L0#1234[#1234|NPA1]', account="1234")
+    message = said(b'"SIA-DCS"0001L0#1234[#1234|NPA1]', PRESS)
 
-    assert await journal.report(message) is Durability.DISK
-    assert await journal.report(message) is Durability.DISK
+    assert await journal.receive(message) is Durability.DISK
+    assert await journal.receive(message) is Durability.DISK
     assert await types_of(journal) == ["gateway.stream-started.v1", "alarm.raised.v1"]
 
     clock.advance(601)
-    await journal.report(message)
+    await journal.receive(message)
     assert (await types_of(journal))[-1] == "alarm.repeated.v1"
 
 
 async def test_i3_is_strict(journal: Journal) -> None:
     """Another account, one other byte, or the 17th message back is a new event: in doubt nothing is dropped."""
-    first = replace(PRESS, message=b"m-0", account="1234")
-    await journal.report(first)
-    await journal.report(replace(first, account="9999"))
+    first = said(b"m-0", PRESS)
+    await journal.receive(first)
+    await journal.receive(replace(first, account="9999"))
     for number in range(1, 17):
-        await journal.report(replace(first, message=b"m-%d" % number))
-    await journal.report(first)
+        await journal.receive(replace(first, data=b"m-%d" % number))
+    await journal.receive(first)
 
     (alarm,) = journal.open_alarms.values()
     assert alarm.repeats == 18
@@ -137,10 +137,10 @@ async def test_i3_is_strict(journal: Journal) -> None:
 
 async def test_i3_is_remembered_over_a_restart(tmp_path: Path, clock: ManualClock) -> None:
     """A message repeated to the restarted daemon is still a repetition."""
-    message = replace(PRESS, message=b"abc", account="1234")
+    message = said(b"abc", PRESS)
     for _ in range(2):
         journal = await Journal.open(school(tmp_path), clock=clock)
-        await journal.report(message)
+        await journal.receive(message)
         repeats = [alarm.repeats for alarm in journal.open_alarms.values()]
         await journal.close()
 

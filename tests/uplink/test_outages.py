@@ -305,7 +305,7 @@ async def test_a_refusing_broker_is_named(tmp_path: Path) -> None:
             gateway.clock.skip(3)
             return words in gateway.uplink.view().problem
 
-        await until(lambda: says("password_file"))
+        await until(lambda: says("secret file"))
         secret.write_text("right\n")
         await _reconnect(gateway)
 

@@ -9,7 +9,7 @@ import { say, words } from "./words.js";
 
 const SEVERITIES = ["critical", "high", "medium", "low"];
 const FAULTS = new Set(["fault", "device-lost", "bus-lost", "battery", "clock", "camera-covered", "camera-frozen", "camera-moved", "retention-risk",
-  "disk", "certificate", "unparsed", "site-file", "point-untested", "recording-lost"]);
+  "disk", "certificate", "unparsed", "unknown-sender", "site-file", "point-untested", "recording-lost"]);
 const SETTLE_MS = 400;
 
 export const isAcknowledged = (alarm) => alarm.acknowledged_at !== null;
@@ -54,7 +54,7 @@ export class AlarmList {
   constructor(changed) {
     this.changed = changed;
     this.cards = new Map();
-        this.groups = Object.fromEntries(["waiting", "handling", "shelvedGroup"].map((name) => [name, this.group(name)]));
+    this.groups = Object.fromEntries(["waiting", "handling", "shelvedGroup"].map((name) => [name, this.group(name)]));
     this.calm = el("div", { class: "calm", hidden: true }, icon("shield"), el("p", { class: "calm-lead" }, words.calm), el("p", {}, words.calmNote));
     this.element = el("div", { class: "alarms" }, ...Object.values(this.groups).map((group) => group.element), this.calm);
   }
@@ -237,6 +237,7 @@ function factsOf(alarm) {
   if (!alarm.durable) add(words.notDurable, "warning");
   if (alarm.zone?.place) add(alarm.zone.place);
   if (alarm.zone?.responsible) add(`${words.responsible} ${alarm.zone.responsible} ${alarm.zone.phone}`.trim());
+  if (alarm.silenced && !isSilent(alarm)) add("", "strong silenced", el("span", {}, icon("mute"), " ", say(words.silencedBy, { who: alarm.silenced.by.display, time: time(alarm.silenced.at) })));
   if (alarm.acknowledged_by) add(say(words.acknowledgedBy, { who: alarm.acknowledged_by.display, time: time(alarm.acknowledged_at) }));
   if (isShelved(alarm)) {
     add(say(words.shelvedUntil, { time: time(alarm.shelved_until), who: alarm.shelved_by?.display ?? "", reason: alarm.shelved_reason ?? "" }), "strong");

@@ -23,7 +23,7 @@ async function call(method, path, body) {
   } catch {
     throw new Refused(0, "not-sent", words.notSent);
   }
-  if (response.status === 204) return null;
+  if (response.status === 204 || response.status === 202) return null;
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
   const error = answer?.error ?? { code: "unknown", message: `HTTP ${response.status}` };

@@ -1,42 +1,47 @@
 // The desk: follows the gateway live, and shows what happens and where before anything else.
 
-import { AlarmList, isAcknowledged, isShelved, isSilent, kindOf, whereOf } from "./alarms.js";
+import { AlarmList, isSilent, kindOf, whereOf } from "./alarms.js";
 import { session, signOut, whyNoEvents } from "./api.js";
+import { DevicesView } from "./devices.js";
 import { askDrill } from "./dialogs.js";
-import { el, icon, serverNow, setServerTime, setText, setTimeZone, time, toast } from "./dom.js";
-import { History, accessLog, deviceList } from "./lists.js";
+import { el, serverNow, setServerTime, setText, setTimeZone, tickRemaining, toast } from "./dom.js";
+import { Frame, VIEWS } from "./frame.js";
+import { History, accessLog } from "./lists.js";
 import { Live } from "./live.js";
-import { StatusLine } from "./status.js";
-import { say, switchLanguage, words } from "./words.js";
+import { Noise, isWaiting } from "./noise.js";
+import { Poll } from "./poll.js";
+import { words } from "./words.js";
+import { ZonesView, stateOf } from "./zones.js";
 
-const SOUND_ORDER = ["critical", "high", "medium", "low"];
 const SESSION_WARNING_MS = 30 * 60 * 1000;
 const CLOCK_JUMP_MS = 5000;
 const REVISIONS_KEPT = 2000;
-const VIEWS = ["alarms", "devices", "history", "log"];
-const STALE_WORDS = {
-  silent: [words.stale, words.staleNote],
-  notShown: [words.notShown, words.notShownNote],
-  displaced: [words.displaced, words.displacedNote],
-};
 
 /** What a signed-in guard sees, in `root`. `over(warning)` is called when the session has ended. */
 export class Desk {
   constructor(root, sound, who, over) {
-    this.root = root;
     this.sound = sound;
     this.who = who;
     this.over = over;
     this.alarms = new Map();
     this.devices = new Map();
-    this.silenced = new Set();
+    this.zones = [];
+    this.bypasses = [];
+    this.outputs = [];
     this.stale = false;
     this.revisions = new Map(); // of each alarm the newest that was told, open or closed
     this.version = null;
     this.heardAt = new Date().toISOString();
+    this.frame = new Frame(root, who.display, {
+      drill: who.role === "guard" ? null : () => this.drill(),
+      enableSound: () => this.enableSound(),
+      signOut: () => this.signOut(),
+    });
+    this.noise = new Noise(sound, this.frame.silence, this.frame.banners.sound);
     this.list = new AlarmList((alarm) => this.take([alarm]));
-    this.status = new StatusLine();
-    this.build();
+    this.zonesView = new ZonesView();
+    this.devicesView = new DevicesView(who.role, () => this.polls.devices.ask());
+    this.polls = this.makePolls();
     this.live = new Live({
       snapshot: (message) => this.snapshot(message),
       change: (message) => this.change(message),
@@ -55,36 +60,31 @@ export class Desk {
   leave() {
     this.left = true;
     this.live.stop();
+    for (const poll of Object.values(this.polls)) poll.stop();
     for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     clearInterval(this.ticking);
     removeEventListener("hashchange", this.onHash);
     this.sound.play(null);
   }
 
-  build() {
-    const who = this.who;
-    this.site = el("strong", { class: "site" }, words.title);
-    this.silence = el("button", { type: "button", class: "act loud", hidden: true, onclick: () => this.silenceNow() }, icon("mute"), words.silence);
-    this.badges = { alarms: el("b", { class: "nav-count", hidden: true }), devices: el("b", { class: "nav-count", hidden: true }) };
-    this.tabs = VIEWS.map((view) => el("a", { href: `#${view}`, "data-view": view }, words[view], this.badges[view] ?? null));
-    const drill = who.role === "guard" ? null : el("button", { type: "button", class: "act quiet", onclick: () => this.drill() }, words.startDrill);
-    const people = el("div", { class: "people" }, drill, el("span", { class: "who" }, who.display),
-      el("button", { type: "button", class: "act quiet", onclick: switchLanguage }, words.other),
-      el("button", { type: "button", class: "act quiet", onclick: () => this.signOut() }, words.signOut));
-    this.banners = {
-      stale: el("div", { class: "banner stale", role: "alert", hidden: true }),
-      sound: el("div", { class: "banner sound", hidden: true }, icon("mute"), el("strong", {}, words.soundBlocked),
-        el("button", { type: "button", class: "act", onclick: () => this.enableSound() }, words.soundOn)),
-      memory: el("div", { class: "banner memory", role: "alert", hidden: true }, icon("bad"), el("strong", {}, words.storageNote)),
-      session: el("div", { class: "banner session", hidden: true }, icon("bad"), el("strong", {}),
-        el("button", { type: "button", class: "act", onclick: () => this.signOut() }, words.signInAgain)),
+  /** What the live line does not carry: which points are open, how outputs are, what came of a command. */
+  makePolls() {
+    return {
+      zones: new Poll("/api/zones", (answer) => {
+        this.zonesView.failed("");
+        this.takeZones(answer);
+        this.showAll();
+      }, (error) => this.zonesView.failed(error.message)),
+      devices: new Poll("/api/devices", (answer) => {
+        this.devicesView.failed("");
+        this.takeDevices(answer);
+        this.showAll();
+      }, (error) => this.devicesView.failed(error.message)),
+      outputs: new Poll("/api/outputs", (answer) => {
+        this.outputs = answer.outputs;
+        this.showAll();
+      }, (error) => this.devicesView.outputs.failed(error.message)),
     };
-    this.main = el("main", { id: "main" });
-    this.root.replaceChildren(
-      el("header", {},
-        el("div", { class: "bar" }, el("div", { class: "brand" }, icon("shield"), this.site), el("nav", {}, ...this.tabs), this.silence, people),
-        this.status.element, ...Object.values(this.banners)),
-      this.main);
   }
 
   // ---- what the gateway says
@@ -105,11 +105,15 @@ export class Desk {
     const known = new Set(this.alarms.keys());
     const told = message.alarms.map((alarm) => (this.isNews(alarm) ? alarm : this.alarms.get(alarm.id)));
     this.alarms = new Map(told.filter(Boolean).map((alarm) => [alarm.id, alarm]));
-    this.devices = new Map(message.devices.map((device) => [device.id, device]));
+    for (const poll of Object.values(this.polls)) poll.overtake();
+    this.takeDevices(message);
     this.announce(message.alarms.filter((alarm) => !known.has(alarm.id)));
     setTimeZone(message.status.site.timezone);
+    this.status = message.status;
+    this.takeZones(message);
     this.showAll();
-    this.showStatus(message.status);
+    this.frame.showStatus(message.status);
+    this.polls.outputs.ask();
   }
 
   change(message) {
@@ -119,12 +123,27 @@ export class Desk {
       const device = this.devices.get(presence.device);
       if (device) this.devices.set(device.id, { ...device, ...presence });
     }
+    if (message.presences.length) this.polls.devices.overtake();
+    if (message.zones) {
+      this.polls.zones.overtake();
+      this.takeZones(message);
+    }
+    if (message.alarms.length && this.outputs.length) this.polls.outputs.ask();
     this.take(message.alarms);
   }
 
   beat(message) {
     this.heard(message);
-    this.showStatus(message.status);
+    this.status = message.status;
+    this.frame.showStatus(message.status);
+    this.ask();
+  }
+
+  /** Ask for what is in view and not on the live line. */
+  ask() {
+    if (this.view === "zones") this.polls.zones.ask();
+    if (this.view === "devices") this.polls.devices.ask();
+    if (this.view === "devices" || (this.outputs.length && this.alarms.size)) this.polls.outputs.ask();
   }
 
   take(alarms) {
@@ -134,6 +153,22 @@ export class Desk {
       else this.alarms.delete(alarm.id);
     }
     this.showAll();
+  }
+
+  takeDevices(message) {
+    this.devices = new Map(message.devices.map((device) => [device.id, device]));
+  }
+
+  takeZones(message) {
+    const before = new Set(this.entering().map((zone) => zone.zone.id));
+    this.zones = message.zones;
+    this.bypasses = message.bypasses;
+    const fresh = this.entering().filter((zone) => !before.has(zone.zone.id));
+    if (fresh.length) setText(document.getElementById("spoken"), fresh.map((zone) => `${zone.zone.name} ${words.zoneStates.entering}. ${words.enteringNote}`).join(" "));
+  }
+
+  entering() {
+    return this.zones.filter((zone) => stateOf(zone) === "entering");
   }
 
   /** Whether nothing newer was told of this alarm: answers and the live line can overtake each other. */
@@ -147,7 +182,7 @@ export class Desk {
 
   /** Tell a screen reader. */
   announce(alarms) {
-    const waiting = alarms.filter((alarm) => !isAcknowledged(alarm) && !isSilent(alarm));
+    const waiting = alarms.filter((alarm) => isWaiting(alarm) && !isSilent(alarm));
     if (waiting.length === 0) return;
     const texts = waiting.slice(0, 3).map((alarm) => `${alarm.drill ? words.drill : ""} ${kindOf(alarm)} ${whereOf(alarm)}`);
     setText(document.getElementById("spoken"), `${words.newAlarm}: ${texts.join("; ")}`);
@@ -155,15 +190,8 @@ export class Desk {
 
   setStale(stale, why = "") {
     this.stale = stale;
-    const banner = this.banners.stale;
-    banner.hidden = !stale;
-    document.body.classList.toggle("is-stale", stale);
-    if (stale) {
-      this.silenced.delete("lost");
-      const [lead, note] = STALE_WORDS[why];
-      banner.replaceChildren(icon("off"), el("div", {}, el("strong", {}, lead), el("p", {}, say(note, { time: time(this.heardAt) }))));
-    }
-    this.status.live(!stale);
+    if (stale) this.noise.forgetLost();
+    this.frame.stale(stale, why, this.heardAt);
     this.showSound();
   }
 
@@ -174,7 +202,7 @@ export class Desk {
     const reason = await whyNoEvents();
     if (!reason || this.left) return;
     if (!this.stale) this.live.lose("silent");
-    this.banners.stale.querySelector("p").textContent = reason;
+    this.frame.refused(reason);
   }
 
   /** Perhaps the session is over. */
@@ -189,95 +217,61 @@ export class Desk {
   // ---- showing
 
   showAll() {
+    const waiting = [...this.alarms.values()].filter(isWaiting);
     this.list.show(this.alarms);
-    const waiting = this.waiting();
-    const missing = [...this.devices.values()].filter((device) => device.presence === "offline").length;
-    this.count(this.badges.alarms, waiting.length);
-    this.count(this.badges.devices, missing);
+    this.zonesView.show(this.zones, this.bypasses, this.status?.clock ?? "trusted");
+    this.devicesView.show(this.devices, this.bypasses, this.outputs);
+    this.frame.stand(this.zones, this.bypasses);
+    this.frame.count("alarms", waiting.length);
+    this.frame.count("zones", this.entering().length);
+    this.frame.count("devices", [...this.devices.values()].filter((device) => device.presence === "offline").length);
     const named = waiting.find((alarm) => !isSilent(alarm));
-    document.title = (waiting.length ? `(${waiting.length}) ` : "") + (named ? `${kindOf(named)} ${whereOf(named)}` : this.site.textContent);
-    if (this.view === "devices") this.main.replaceChildren(deviceList(this.devices));
+    document.title = (waiting.length ? `(${waiting.length}) ` : "") + (named ? `${kindOf(named)} ${whereOf(named)}` : this.frame.site.textContent);
     this.showSound();
   }
 
-  count(badge, number) {
-    badge.hidden = number === 0;
-    setText(badge, String(number));
-  }
-
-  showStatus(status) {
-    setTimeZone(status.site.timezone);
-    setText(this.site, status.site.name);
-    this.banners.memory.hidden = status.durability !== "memory";
-    this.status.show(status);
+  showSound() {
+    this.noise.show([...this.alarms.values()], this.stale, this.outputs);
   }
 
   showView() {
     const asked = location.hash.slice(1);
     this.view = VIEWS.includes(asked) ? asked : "alarms";
-    for (const tab of this.tabs) {
-      if (tab.dataset.view === this.view) tab.setAttribute("aria-current", "page");
-      else tab.removeAttribute("aria-current");
-    }
-    if (this.view === "alarms") this.main.replaceChildren(this.list.element);
-    if (this.view === "devices") this.main.replaceChildren(deviceList(this.devices));
+    this.frame.mark(this.view);
+    if (this.view === "alarms") this.frame.show(this.list.element);
+    if (this.view === "zones") this.frame.show(this.zonesView.element);
+    if (this.view === "devices") this.frame.show(this.devicesView.element);
     if (this.view === "history") this.showHistory();
     if (this.view === "log") this.showLog();
+    this.ask();
   }
 
   showHistory() {
     const history = new History();
-    this.main.replaceChildren(history.element);
+    this.frame.show(history.element);
     history.load();
   }
 
   async showLog() {
-    this.main.replaceChildren(el("p", { class: "empty" }, words.loading));
+    this.frame.show(el("p", { class: "empty" }, words.loading));
     try {
       const list = await accessLog();
-      if (this.view === "log") this.main.replaceChildren(list);
+      if (this.view === "log") this.frame.show(list);
     } catch (error) {
-      this.main.replaceChildren(el("p", { class: "empty" }, error.message));
+      this.frame.show(el("p", { class: "empty" }, error.message));
     }
   }
 
   tick() {
-    this.status.tick(this.stale);
-    if (!this.stale) this.list.tick();
-    const left = Date.parse(this.who.expires) - serverNow();
-    const banner = this.banners.session;
-    banner.hidden = left > SESSION_WARNING_MS;
-    setText(banner.querySelector("strong"), say(words.sessionEnds, { time: time(this.who.expires) }));
+    this.frame.status.tick(this.stale);
+    if (!this.stale) {
+      this.list.tick();
+      tickRemaining();
+    }
+    this.frame.session(this.who.expires, Date.parse(this.who.expires) - serverNow() <= SESSION_WARNING_MS);
   }
 
-  // ---- sound: this browser only, never an acknowledgement
-
-  waiting() {
-    return [...this.alarms.values()].filter((alarm) => !isAcknowledged(alarm) && !isShelved(alarm));
-  }
-
-  /** What would sound: the press, so that a new one sounds again. */
-  sounding() {
-    return this.waiting().filter((alarm) => !isSilent(alarm)).map((alarm) => [`${alarm.id} ${alarm.last_raised_at}`, alarm.drill ? "drill" : alarm.severity]);
-  }
-
-  showSound() {
-    this.banners.sound.hidden = !this.sound.blocked;
-    const all = this.stale ? [["lost", "lost"], ...this.sounding()] : this.sounding();
-    const loud = all.filter(([key]) => !this.silenced.has(key)).map(([, pattern]) => pattern);
-    this.sound.play(SOUND_ORDER.find((pattern) => loud.includes(pattern)) ?? loud[0] ?? null);
-    this.silence.hidden = all.length === 0;
-    this.silence.disabled = loud.length === 0;
-    this.silence.replaceChildren(icon("mute"), loud.length ? words.silence : words.silenced);
-    const still = new Set(all.map(([key]) => key));
-    for (const key of this.silenced) if (!still.has(key)) this.silenced.delete(key);
-  }
-
-  silenceNow() {
-    for (const [key] of this.sounding()) this.silenced.add(key);
-    if (this.stale) this.silenced.add("lost");
-    this.showSound();
-  }
+  // ---- other acts
 
   async enableSound() {
     await this.sound.enable();
@@ -288,11 +282,8 @@ export class Desk {
     this.showSound();
   }
 
-  // ---- other acts
-
   async drill() {
-    const zones = new Map([...this.devices.values()].filter((device) => device.zone).map((device) => [device.zone.id, device.zone]));
-    await askDrill([...zones.values()]);
+    await askDrill(this.zones.map((zone) => zone.zone));
   }
 
   async signOut() {

@@ -14,7 +14,7 @@ export function askClose(alarm) {
   if (!needed) choices.push(choice("verdict", "", words.noVerdict, "", true));
   return ask({
     title: words.closeTitle,
-    alarm,
+    about: aboutOf(alarm),
     body: [el("fieldset", { class: "choices" }, el("legend", {}, words.closeLead), ...choices)],
     confirm: words.close,
     send: (form) => {
@@ -31,7 +31,7 @@ export function askShelve(alarm) {
   const lengths = Object.entries(words.minutes).map(([minutes, text]) => choice("minutes", minutes, text, "", minutes === "60"));
   return ask({
     title: words.shelveTitle,
-    alarm,
+    about: aboutOf(alarm),
     body: [
       el("p", {}, words.shelveLead),
       el("fieldset", { class: "choices" }, el("legend", {}, words.howLong), ...lengths),
@@ -69,18 +69,19 @@ export async function showDetails(alarm) {
     el("span", {}, [event.actor?.display, event.durable ? null : words.notDurable].filter(Boolean).join(words.stop))));
   const found = answer.alarm;
   const facts = [stateOf(found), responseOf(found), found.verdict ? words.verdicts[found.verdict] : ""].filter(Boolean);
-  const dialog = open(words.details, found, [el("p", {}, facts.join(words.stop)), el("p", {}, adviceFor(found)),
+  const dialog = open(words.details, aboutOf(found), [el("p", {}, facts.join(words.stop)), el("p", {}, adviceFor(found)),
     technical(found.detail), el("ol", { class: "steps" }, ...steps)],
     [el("button", { type: "button", class: "act primary", onclick: () => dialog.close() }, words.done)]);
   return null;
 }
 
-function choice(name, value, text, note = "", checked = false) {
+/** One of several answers. */
+export function choice(name, value, text, note = "", checked = false) {
   return el("label", { class: "choice" }, el("input", { type: "radio", name, value, checked }), el("span", { class: "choice-text" }, el("strong", {}, text), note ? el("small", {}, note) : null));
 }
 
-/** A dialog with a form. Resolves to what `send` returned; refusals are shown in place and the guard may try again. */
-function ask({ title, alarm = null, body, confirm, send, done = "" }) {
+/** A dialog with a form. Resolves to what `send` returned, or null; refusals are shown in place and the guard may try again. */
+export function ask({ title, about = "", body, confirm, send, done = "" }) {
   return new Promise((resolve) => {
     let result = null;
     const problem = el("p", { class: "problem", role: "alert" });
@@ -101,15 +102,16 @@ function ask({ title, alarm = null, body, confirm, send, done = "" }) {
         submit.disabled = false;
       }
     });
-    const dialog = open(title, alarm, [form], []);
+    const dialog = open(title, about, [form], []);
     dialog.addEventListener("close", () => resolve(result));
   });
 }
 
-function open(title, alarm, body, buttons) {
+const aboutOf = (alarm) => `${alarm.drill ? `${words.drill} · ` : ""}${kindOf(alarm)} · ${whereOf(alarm)}`;
+
+function open(title, about, body, buttons) {
   const heading = el("h2", { id: "dialog-title" }, title);
-  const about = alarm ? el("p", { class: "about" }, alarm.drill ? `${words.drill} · ` : "", `${kindOf(alarm)} · ${whereOf(alarm)}`) : null;
-  const dialog = el("dialog", { "aria-labelledby": "dialog-title" }, heading, about, ...body, ...buttons);
+  const dialog = el("dialog", { "aria-labelledby": "dialog-title" }, heading, about ? el("p", { class: "about" }, about) : null, ...body, ...buttons);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

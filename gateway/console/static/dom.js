@@ -34,6 +34,11 @@ const ICONS = {
   off: "M12 1.500a10.500 10.500 0 1 1 0 21 10.500 10.500 0 0 1 0-21zM8.200 6.800 6.800 8.200 10.600 12l-3.800 3.800 1.400 1.400L12 13.400l3.800 3.800 1.400-1.400L13.400 12l3.800-3.800-1.400-1.400L12 10.600z",
   unknown: "M12 1.500a10.500 10.500 0 1 1 0 21 10.500 10.500 0 0 1 0-21zM6.500 11v2.200h11V11z",
   shield: "M12 1 22 4.500V12c0 6-4 9.500-10 11.500C6 21.500 2 18 2 12V4.500zM7 12l4 4 6.500-7-1.600-1.400-5 5.300-2.400-2.400z",
+  lock: "M6 10V7a6 6 0 0 1 12 0v3h2v12H4V10zM8.500 10h7V7a3.500 3.500 0 0 0-7 0z",
+  unlock: "M6 10V7a6 6 0 0 1 11.700-1.800l-2.400.8A3.500 3.500 0 0 0 8.500 7v3H20v12H4V10z",
+  bypass: "M2 10.800h4.200a6 6 0 0 1 11.600 0H22v2.400h-6.200v-1.200a3.800 3.800 0 0 0-7.600 0v1.200H2zM10.800 16h2.400v5h-2.400z",
+  lit: "M12 6a6 6 0 1 1 0 12 6 6 0 0 1 0-12zM11 .500h2V4h-2zM11 20h2v3.500h-2zM.500 11H4v2H.500zM20 11h3.500v2H20zM4.500 3.100l2.400 2.400-1.400 1.400-2.400-2.400zM18.500 17.100l2.400 2.400-1.400 1.400-2.400-2.400zM19.500 3.100l1.400 1.400-2.400 2.400-1.400-1.400zM5.500 17.100l1.400 1.400-2.400 2.400-1.400-1.400z",
+  sounding: "M3 8.500h4L13 3v18l-6-5.500H3zM15.500 8.500q2.800 3.500 0 7l1.600 1.200q3.800-4.700 0-9.400zM18.600 5.500q5 6.500 0 13l1.600 1.200q6-7.700 0-15.400z",
   mute: "M3 8.500h4L13 3v18l-6-5.500H3zM15.500 8.200l1.400-1.400 2.300 2.300 2.300-2.300 1.400 1.400-2.300 2.300 2.300 2.300-1.400 1.400-2.300-2.300-2.300 2.300-1.400-1.400 2.300-2.300z",
 };
 
@@ -118,6 +123,35 @@ export function span(milliseconds) {
 export function ago(stamp) {
   const age = serverNow() - Date.parse(stamp);
   return age < 3000 ? words.ages.now : say(words.ages.ago, { age: span(age) });
+}
+
+/** How long until a stamp, counting down with `tickRemaining`. */
+export function remaining(stamp) {
+  return el("b", { class: "remaining", "data-until": stamp }, left(stamp));
+}
+
+const left = (stamp) => span(Math.ceil((Date.parse(stamp) - serverNow()) / 1000) * 1000);
+
+/** Another second has passed. */
+export function tickRemaining() {
+  for (const element of document.querySelectorAll("[data-until]")) setText(element, left(element.dataset.until));
+}
+
+/** A button that takes no second click while `work` is under way; refusals are shown. `act` names it within its row. */
+export function working(act, style, text, work, properties = {}) {
+  const button = el("button", { type: "button", class: `act ${style}`, "data-act": act, ...properties, onclick: run }, text);
+  async function run() {
+    button.disabled = true;
+    try {
+      await work();
+    } catch (error) {
+      toast(error.message, "error");
+    } finally {
+      button.disabled = false;
+      if (document.activeElement === document.body) button.focus({ preventScroll: true });
+    }
+  }
+  return button;
 }
 
 /** Show a short message that goes away by itself. */

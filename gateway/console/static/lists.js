@@ -1,32 +1,10 @@
-// The quieter views: devices and whether they are there, past alarms, the access log.
+// The quieter views: past alarms, the access log.
 
-import { adviceForPresence, technical } from "./advice.js";
 import { get } from "./api.js";
 import { ago, el, icon, time } from "./dom.js";
 import { kindOf, responseOf, whereOf } from "./alarms.js";
 import { showDetails } from "./dialogs.js";
 import { say, words } from "./words.js";
-
-const PRESENCE_ICONS = { online: "ok", offline: "off", unknown: "unknown" };
-const WORST_FIRST = ["offline", "unknown", "online"];
-
-/** Devices, those that are not there first. */
-export function deviceList(devices) {
-  const sorted = [...devices.values()].sort((a, b) => WORST_FIRST.indexOf(a.presence) - WORST_FIRST.indexOf(b.presence));
-  if (sorted.length === 0) return el("p", { class: "empty" }, words.noDevices);
-  return el("ul", { class: "devices" }, ...sorted.map(device));
-}
-
-function device(found) {
-  const points = found.points.map((point) => el("li", {}, el("b", {}, words.kinds[point.kind] ?? point.kind), ` ${point.name}`));
-  return el("li", { class: `device ${found.presence}`, "data-device": found.id },
-    el("div", { class: "presence" }, icon(PRESENCE_ICONS[found.presence]), el("span", {}, words.presences[found.presence])),
-    el("div", {},
-      el("h3", {}, found.name, el("small", {}, found.zone?.name ?? "")),
-      el("p", { class: "dim" }, [found.camera ? words.camera : found.connection, found.since ? say(words.since, { time: time(found.since) }) : null].filter(Boolean).join(words.stop)),
-      el("p", { class: "advice" }, found.since ? adviceForPresence(found.presence) : ""), technical(found.reason),
-      points.length ? el("ul", { class: "points" }, ...points) : null));
-}
 
 /** Past and present alarms, newest first, older ones on demand. */
 export class History {
