@@ -3,10 +3,20 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
-from drivers.modbus.settings import Function, ModbusDevice, ModbusPoint, PointKeys
+from drivers.modbus.settings import (
+    DeviceKeys,
+    Function,
+    InputKeys,
+    ModbusDevice,
+    ModbusPoint,
+    Profile,
+    SwitchKeys,
+)
+from gateway.driver import ConnectedDevice, ConnectedOutput, ConnectedPoint
 from gateway.model import Kind
-from simulators.modbus import ModbusSlave, Press, Table
+from simulators.modbus import ModbusSlave, Press, Reset, Table
 
 TABLES = {
     Function.COIL: Table.COILS,
@@ -18,12 +28,15 @@ TABLES = {
 #: What is measured while nothing is wrong, where the thresholds allow it; everything else rests at 0.
 _USUAL = {Kind.HEAT: 21.0, Kind.TEMPERATURE: 21.0, Kind.HUMIDITY: 45.0}
 
+#: What a profile's input measures.
+_BY_UNIT = {"°C": Kind.TEMPERATURE, "%": Kind.HUMIDITY}
+
 # A device has these cells whatever is wired, as modules on the market do; a gateway may read across gaps.
 _BITS, _REGISTERS = 16, 64
 
 
 def build_slave(device: ModbusDevice) -> ModbusSlave:
-    """A slave with every cell that the device's points name, all inputs at rest."""
+    """A slave with every cell that the device's points and outputs name, all inputs at rest, all outputs off."""
     slave = ModbusSlave(
         device.settings.slave,
         discrete_inputs=_cells(device, Function.DISCRETE, _BITS),
@@ -39,9 +52,28 @@ def build_slave(device: ModbusDevice) -> ModbusSlave:
     return slave
 
 
+def profile_slave(profile: Profile, number: int) -> ModbusSlave:
+    """A module of that make with this number: every input at rest, every output off."""
+    device = ConnectedDevice(
+        id=profile.name,
+        settings=DeviceKeys(slave=number),
+        points=tuple(
+            ConnectedPoint(id=name, kind=_BY_UNIT.get(keys.unit, Kind.FAULT), returns=True, settings=keys)
+            for name, keys in profile.inputs().items()
+        ),
+        outputs=tuple(ConnectedOutput(id=name, settings=keys) for name, keys in profile.outputs().items()),
+    )
+    return build_slave(device)
+
+
 def _cells(device: ModbusDevice, function: Function, usual: int) -> Iterable[int]:
-    named = [point.settings.address for point in device.points if point.settings.function is function]
-    return {*range(usual), *range(min(named, default=0), max(named, default=-1) + 1)}
+    inputs = [point.settings for point in device.points]
+    outputs = [cast("SwitchKeys", output.settings) for output in device.outputs]
+    resets = [keys.reset for keys in inputs if keys.reset is not None]
+    read = [keys.address for keys in inputs if keys.function is function]
+    written = [keys.address for keys in outputs if keys.function is function]
+    written += [keys.address for keys in resets if keys.function is function]
+    return {*range(usual), *range(min(read, default=0), max(read, default=-1) + 1), *written}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +84,31 @@ class Input:
     point: ModbusPoint
 
     @property
-    def keys(self) -> PointKeys:
+    def keys(self) -> InputKeys:
         """The driver's keys in `[[device.point]]`."""
         return self.point.settings
+
+    @property
+    def kind(self) -> Kind:
+        """What it watches for."""
+        return self.point.kind
+
+    @property
+    def latched(self) -> bool:
+        """A button that stays down. What the device latches by itself is let go by a hand, and stays active."""
+        return self.keys.latched is True
 
     def wire(self) -> None:
         """Hang it up, at rest."""
         if self.keys.function is Function.DISCRETE:
-            self.slave.wire(self.keys.address, inverted=self.keys.contact == "nc")
+            self.slave.wire(self.keys.address, inverted=self.keys.contact == "nc", reset=self._reset())
         else:
             self.release()
+
+    def _reset(self) -> Reset | None:
+        """The write that lets go of it, if the device latches."""
+        reset = self.keys.reset
+        return None if reset is None else Reset(TABLES[reset.function], reset.address, reset.value)
 
     def press(self) -> Press:
         """Bring it into alarm: a contact operated, a bit said, a value at its limit. It stays so until `release`.
@@ -113,6 +160,9 @@ class Input:
         """The first value that is an alarm."""
         keys = self.keys
         limit = keys.high if keys.high is not None else keys.low
+        if limit is None and keys.rise_per_min is not None:
+            steps = math.ceil(keys.rise_per_min * keys.rise_over_s / 60 / abs(keys.scale))
+            return self._rest() + steps * abs(keys.scale)
         if limit is None:
             raise ValueError(f"{self.point.id} is only measured: give it a value")
         step = abs(keys.scale) if keys.high is not None else -abs(keys.scale)
@@ -123,8 +173,8 @@ class Input:
         """A value that is no alarm, and ends one."""
         keys = self.keys
         step = abs(keys.scale)
-        floor = None if keys.low is None else keys.low + keys.hysteresis
-        ceiling = None if keys.high is None else keys.high - keys.hysteresis
+        floor = keys.valid_low if keys.low is None else keys.low + keys.hysteresis
+        ceiling = keys.valid_high if keys.high is None else keys.high - keys.hysteresis
         wanted = (_USUAL.get(self.point.kind, 0.0), 0.0)
         for value in wanted:
             if (floor is None or value > floor) and (ceiling is None or value < ceiling):

@@ -6,16 +6,17 @@ from pydantic import BaseModel
 
 from drivers.modbus.advice import advice, problems
 from drivers.modbus.driver import ModbusDriver
-from drivers.modbus.settings import BusKeys, DeviceKeys, ModbusConnection, PointKeys
+from drivers.modbus.probe import probe
+from drivers.modbus.settings import BusKeys, DeviceKeys, OutputKeys, PointKeys, SiteConnection
 from gateway.clock import Clock
-from gateway.driver import Connection, DriverSpec
+from gateway.driver import Command, Connection, DriverSpec
 
 _AnyConnection = Connection[BaseModel, BaseModel, BaseModel]
 
 
-def _typed(connection: _AnyConnection) -> ModbusConnection:
+def _typed(connection: _AnyConnection) -> SiteConnection:
     """The site file's loader has made it with the models that SPEC names."""
-    return cast("ModbusConnection", connection)
+    return cast("SiteConnection", connection)
 
 
 def _build(connection: _AnyConnection, clock: Clock) -> ModbusDriver:
@@ -27,10 +28,13 @@ SPEC = DriverSpec(
     bus=BusKeys,
     device=DeviceKeys,
     point=PointKeys,
+    output=OutputKeys,
+    commands=frozenset({Command.INITIALISE}),
     build=_build,
     reports_state=True,
     # a TCP connection with up to 8 devices: one time-out of 1 s each, and at least 3
     notices_loss_within_s=10.0,
     problems=lambda connection: problems(_typed(connection)),
     advice=lambda connection: advice(_typed(connection)),
+    probe=lambda connection, clock: probe(_typed(connection), clock),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from drivers.modbus.settings import Function, PointKeys
+from drivers.modbus.settings import Function, InputKeys
 from gateway.model import Level
 
 #: The most one request may ask for (application protocol V1.1b3, 6.1 and 6.3).
@@ -52,6 +52,23 @@ class Block:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One coil (FC05: 0 or 1) or holding register (FC06) that is set."""
+
+    function: Function
+    address: int
+    value: int
+
+    @property
+    def code(self) -> int:
+        """The function code on the wire."""
+        return 5 if self.function is Function.COIL else 6
+
+    def __str__(self) -> str:
+        return f"{self.function.value} {self.address} = {self.value}"
+
+
 def plan(cells: Iterable[tuple[Function, int]], *, bridge: bool = True) -> tuple[Block, ...]:
     """The fewest requests that read these cells, in order of table and address.
 
@@ -76,7 +93,7 @@ def _joins(block: Block, address: int, *, bridge: bool) -> bool:
     return gap <= (bridged if bridge else 0) and address - block.address < most
 
 
-def value_of(point: PointKeys, register: int) -> float:
+def value_of(point: InputKeys, register: int) -> float:
     """The measured value in the point's unit."""
     raw = register if point.mask is None else register & point.mask
     if point.signed and raw >= 0x8000:
@@ -84,18 +101,32 @@ def value_of(point: PointKeys, register: int) -> float:
     return round(raw * point.scale, 9)  # 0.1 * 3 is 0.3 for everyone but a binary machine
 
 
-def level_of(point: PointKeys, cell: int, before: Level | None) -> Level:
+def sensor_fault_of(point: InputKeys, register: int) -> str:
+    """Why a register tells of a broken sensor rather than of what it measures, in words; empty if it does not."""
+    if not point.has_validity:
+        return ""
+    if register in point.fault_values:
+        return f"sensor fault: register {register:#06x}"
+    value = value_of(point, register)
+    if point.valid_low is not None and value < point.valid_low:
+        return f"sensor out of range: {value:g} {point.unit}".rstrip() + f", below {point.valid_low:g}"
+    if point.valid_high is not None and value > point.valid_high:
+        return f"sensor out of range: {value:g} {point.unit}".rstrip() + f", above {point.valid_high:g}"
+    return ""
+
+
+def level_of(point: InputKeys, cell: int, before: Level | None) -> Level:
     """What a bit or register says of its point, which said `before`; only for points that say a level.
 
     A threshold is reached at `high` (`low`) and left more than `hysteresis` below (above) it.
     """
-    if point.has_threshold:
+    if point.has_threshold:  # its rise is the matter of who knows the past (`tracking`)
         return _level_of_value(point, value_of(point, cell), before)
     is_set = bool(cell) if point.mask is None else bool(cell & point.mask)
     return Level.ACTIVE if is_set == (point.contact == "no") else Level.NORMAL
 
 
-def _level_of_value(point: PointKeys, value: float, before: Level | None) -> Level:
+def _level_of_value(point: InputKeys, value: float, before: Level | None) -> Level:
     if before is Level.ACTIVE and point.hysteresis:
         above = point.high is not None and value >= point.high - point.hysteresis
         below = point.low is not None and value <= point.low + point.hysteresis
@@ -109,9 +140,21 @@ def fault_of(block: Block, function_code: int, cells: Sequence[int]) -> str | No
     """What is wrong with an answer that should hold this block; None if nothing is."""
     if function_code != block.function.code:
         return f"answers function {function_code} where {block.function.code} was asked"
-    wanted = (block.count + 7) // 8 * 8 if block.function.is_bit else block.count
+    wanted = answer_cells(block)
     if len(cells) != wanted:
         return f"answers {len(cells)} cells where {wanted} are right"
+    return None
+
+
+def answer_cells(block: Block) -> int:
+    """How many cells its answer holds: bits come by the eight."""
+    return (block.count + 7) // 8 * 8 if block.function.is_bit else block.count
+
+
+def fault_of_echo(write: Write, function_code: int, address: int, value: int) -> str | None:
+    """What is wrong with the echo of a write, which repeats it; None if nothing is (clauses 6.5 and 6.6)."""
+    if (function_code, address, value) != (write.code, write.address, write.value):
+        return f"echoes function {function_code}, {address} = {value} where {write} was written"
     return None
 
 

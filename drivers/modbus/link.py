@@ -7,14 +7,17 @@ breaks, a check that the answer fits the request, and the bytes that nobody coul
 import asyncio
 import errno
 import logging
-from collections.abc import Sequence
+import termios
+from collections.abc import Awaitable, Callable, Sequence
 
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.framer import FramerType
-from pymodbus.pdu import DecodePDU, ModbusPDU
+from pymodbus.pdu import ModbusPDU
 
-from drivers.modbus.codec import PASSING, Block, fault_of, meaning_of
+from drivers.modbus.bus_time import read_characters, write_characters
+from drivers.modbus.codec import PASSING, Block, Write, fault_of, fault_of_echo, meaning_of
+from drivers.modbus.framing import MOST_AT_ONCE, RtuFramer, TcpFramer, without_echo
 from drivers.modbus.settings import BusKeys, Function
 from gateway.clock import Clock
 from gateway.errors import DeviceRefused, DeviceUnavailable, GatewayError
@@ -23,6 +26,9 @@ CONNECT_LIMIT_S = 3.0
 
 #: pymodbus closes a connection of its own accord after some requests without an answer; one dead slave is no reason.
 _NEVER = 1 << 62
+
+#: Characters of the longest request and answer there are.
+_LONGEST_FRAMES = 2 * 256
 
 # pymodbus logs each time-out as an error; the supervisor says once what is the matter.
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
@@ -46,23 +52,10 @@ class GatewayAnswered(NoAnswer):
 class RequestRefused(GatewayError):  # noqa: N818
     """The device answers this request with an exception: a person must look at the site file or the device."""
 
-    def __init__(self, block: Block, code: int) -> None:
+    def __init__(self, what: Block | Write, code: int) -> None:
         self.code = code
-        super().__init__(f"refuses to read {block}: exception {code}, {meaning_of(code)}")
-
-
-class _ReadDecoder(DecodePDU):
-    """Knows the answers to reads; noise that looks like any other function is left lying, not an exception."""
-
-    def lookupPduClass(self, data: bytes) -> type[ModbusPDU] | None:  # noqa: N802 - pymodbus's name
-        return super().lookupPduClass(data) if 1 <= data[1] & 0x7F <= 4 else None
-
-    def decode(self, frame: bytes) -> ModbusPDU | None:
-        if len(frame) > 1 and 1 <= frame[0] & 0x7F <= 4 and (frame[0] & 0x80 or frame[1] == len(frame) - 2):
-            known = super().decode(frame)
-            if known is not None:
-                return known
-        return ModbusPDU()  # of function 0, which `fault_of` refuses
+        act = "read" if isinstance(what, Block) else "write"
+        super().__init__(f"refuses to {act} {what}: exception {code}, {meaning_of(code)}")
 
 
 class Link:
@@ -75,6 +68,8 @@ class Link:
         self._quiet_since = 0.0
         self._heard = b""
         self._asking = False
+        is_rtu = bus.serial is not None or bus.framer == "rtu"
+        self._framer: RtuFramer | TcpFramer = RtuFramer() if is_rtu else TcpFramer()
         self._client: AsyncModbusTcpClient | AsyncModbusSerialClient | None = None
 
     @property
@@ -84,9 +79,7 @@ class Link:
 
     async def open(self) -> None:
         """Connect, in 3 s at most. Raises DeviceUnavailable, and DeviceRefused where a person must give the right."""
-        client = self._client = self._build()
-        client.set_max_no_responses(_NEVER)
-        client.ctx.framer.decoder = _ReadDecoder(is_server=False)
+        client = self.prepare()
         try:
             async with asyncio.timeout(CONNECT_LIMIT_S):
                 # what `client.connect()` does, which tells nobody why it failed
@@ -96,17 +89,47 @@ class Link:
                 f"{self.name} is silent for {CONNECT_LIMIT_S:g} s; check its power, the network and `host`"
             )
             raise DeviceUnavailable(words) from error
+        except (termios.error, ValueError) as error:
+            raise DeviceRefused(
+                f"{self.name} can't be set to {self._bus.line_words}; give it a speed and parity that the adapter has"
+            ) from error
         except OSError as error:
             raise self._why_not(error) from error
 
+    def prepare(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
+        """The library's client as `open` connects it."""
+        client = self._client = self._build()
+        client.set_max_no_responses(_NEVER)
+        client.ctx.framer = self._framer
+        client.ctx.max_buffer_size = MOST_AT_ONCE
+        return client
+
     async def read(self, slave: int, block: Block) -> Sequence[int]:
         """The block's cells. Raises NoAnswer, RequestRefused, and DeviceUnavailable when the connection is gone."""
+        answer = await self._exchange(lambda: self._ask(slave, block), read_characters(block))
+        self._require(answer, block)
+        cells = answer.bits if block.function.is_bit else answer.registers
+        if wrong := fault_of(block, answer.function_code, cells):
+            raise NoAnswer(wrong, self._heard)
+        return cells
+
+    async def write(self, slave: int, write: Write) -> None:
+        """Set a cell, and see that the echo is right. Raises as `read` does."""
+        answer = await self._exchange(lambda: self._tell(slave, write), write_characters())
+        self._require(answer, write)
+        values = answer.bits if write.function is Function.COIL else answer.registers
+        value = int(values[0]) if values else -1
+        if wrong := fault_of_echo(write, answer.function_code, answer.address, value):
+            raise NoAnswer(wrong, self._heard)
+
+    async def _exchange(self, request: Callable[[], Awaitable[ModbusPDU]], characters: int) -> ModbusPDU:
+        """`timeout_s` is for the device: what so many characters take on the line comes on top."""
         await self._keep_gap()
         self._heard = b""
         self._asking = True
         try:
-            async with asyncio.timeout(self._bus.request_timeout_s):
-                answer = await self._request(slave, block)
+            async with asyncio.timeout(self._bus.request_timeout_s + characters * self._bus.character_s):
+                answer = await request()
         except TimeoutError:
             raise self._silence() from None
         except (ModbusException, OSError) as error:
@@ -119,7 +142,7 @@ class Link:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError  # wait_for of Python 3.11, in pymodbus, loses it when the answer is just there
-        return self._checked(answer, block)
+        return answer
 
     def close(self) -> None:
         """Let go of socket or line at once. Doing so twice does no harm."""
@@ -132,7 +155,7 @@ class Link:
 
     def _build(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
         # its own time-out is never reached: ours is shorter
-        limit = self._bus.request_timeout_s + 1
+        limit = self._bus.request_timeout_s + _LONGEST_FRAMES * self._bus.character_s + 1
         if self._bus.serial is not None:
             return AsyncModbusSerialClient(
                 self._bus.serial,
@@ -159,15 +182,22 @@ class Link:
         )
 
     async def _keep_gap(self) -> None:
-        if self._gap_s:
-            wait = self._quiet_since + self._gap_s - self._clock.monotonic()
-            if wait > 0:
-                await self._clock.sleep(wait)
+        """Wait for silence on the line; one that is never silent is waited for no longer than for an answer."""
+        until = self._clock.monotonic() + max(self._gap_s, self._bus.request_timeout_s)
+        while self._gap_s and (now := self._clock.monotonic()) < until:
+            wait = self._quiet_since + self._gap_s - now
+            if wait <= 0:
+                return
+            await self._clock.sleep(wait)
 
-    async def _request(self, slave: int, block: Block) -> ModbusPDU:
+    def _open_client(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
         client = self._client
         if client is None or not client.connected:
             raise ConnectionException("closed")
+        return client
+
+    async def _ask(self, slave: int, block: Block) -> ModbusPDU:
+        client = self._open_client()
         match block.function:
             case Function.COIL:
                 return await client.read_coils(block.address, count=block.count, device_id=slave)
@@ -178,28 +208,39 @@ class Link:
             case Function.INPUT:
                 return await client.read_input_registers(block.address, count=block.count, device_id=slave)
 
-    def _checked(self, answer: ModbusPDU, block: Block) -> Sequence[int]:
+    async def _tell(self, slave: int, write: Write) -> ModbusPDU:
+        client = self._open_client()
+        if write.function is Function.COIL:
+            return await client.write_coil(write.address, bool(write.value), device_id=slave)
+        return await client.write_register(write.address, write.value, device_id=slave)
+
+    def _require(self, answer: ModbusPDU, what: Block | Write) -> None:
+        """Raises what an exception answer means."""
         if answer.isError():
             if answer.exception_code in PASSING:
                 raise GatewayAnswered(meaning_of(answer.exception_code))
-            raise RequestRefused(block, answer.exception_code)
-        cells = answer.bits if block.function.is_bit else answer.registers
-        if wrong := fault_of(block, answer.function_code, cells):
-            raise NoAnswer(wrong, self._heard)
-        return cells
+            raise RequestRefused(what, answer.exception_code)
 
     def _silence(self) -> NoAnswer:
-        if self._heard:
+        heard, echo = self._heard, ""
+        if isinstance(self._framer, RtuFramer):
+            heard = without_echo(self._framer.request, self._heard)
+            if heard != self._heard:
+                echo = " (only the adapter's echo of our request)"
+        if heard:
             return NoAnswer(
-                "answers with bytes that are no Modbus; check baud rate, parity, polarity", self._heard
+                "answers with bytes that are no answer to it; check baud rate, parity, polarity, "
+                "and that no other device has its number",
+                heard,
             )
         return NoAnswer(
-            f"no answer in {self._bus.request_timeout_s:g} s; check its power, its wires and `slave`"
+            f"no answer in {self._bus.request_timeout_s:g} s{echo}; check its power, its wires and `slave`"
         )
 
     def _listen(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus calls it so
         if not sending:
             self._heard = data
+            self._quiet_since = self._clock.monotonic()
         return data
 
     def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001 - pymodbus calls it so

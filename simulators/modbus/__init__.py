@@ -1,5 +1,6 @@
 """Modbus devices that a person can press, break, unplug and power-cycle, over TCP and over a serial line."""
 
+from simulators.modbus.bus import Quirk
 from simulators.modbus.pdu import ExceptionCode
 from simulators.modbus.rtu import ModbusRtuSimulator
 from simulators.modbus.slave import Change, ModbusSlave, Press, Reset, Table
@@ -12,6 +13,7 @@ __all__ = [
     "ModbusSlave",
     "ModbusTcpSimulator",
     "Press",
+    "Quirk",
     "Reset",
     "Table",
 ]

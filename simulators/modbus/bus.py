@@ -3,9 +3,10 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from simulators.fault import Fault
 from simulators.modbus import pdu
@@ -13,7 +14,16 @@ from simulators.modbus.pdu import ExceptionCode
 from simulators.modbus.slave import ModbusSlave
 
 SLOW_SECONDS = 1.0  # longer than the time-out of any gateway that wants to poll many slaves
+MOST_ASKED = 10_000
 _BROADCAST = 0
+
+
+class Quirk(StrEnum):
+    """What can be wrong with answers beside the faults; one at a time, and `NONE` is health."""
+
+    NONE = "none"
+    TWICE = "twice"  # each answer is sent twice
+    CUT = "cut"  # half an answer, then nothing more: over TCP the connection breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,7 @@ class ModbusBus(ABC):
     """Slaves that share a connection, and the faults of the bus and of each slave.
 
     `requests` counts by slave id what arrived whole, answered or not, also for ids where nobody is; `malformed` counts
-    what was no frame. Raises ValueError if two slaves have one id.
+    what was no frame; `asked` are the last `MOST_ASKED` requests that were heard, id and PDU, in order. Raises ValueError if two slaves have one id.
     """
 
     def __init__(self, slaves: Iterable[ModbusSlave], *, absent: ExceptionCode | None = None) -> None:
@@ -43,11 +53,13 @@ class ModbusBus(ABC):
             self.slaves[slave.slave_id] = slave
         self.requests: Counter[int] = Counter()
         self.malformed = 0
+        self.asked: deque[tuple[int, bytes]] = deque(maxlen=MOST_ASKED)
         self._absent = absent
         self._running = False
         self._powered = True
         self._trouble = _HEALTHY
         self._trouble_of: dict[int, _Trouble] = {}
+        self._quirks: dict[int, Quirk] = {}
         self._dice = random.Random(485)  # the same noise on each run
         self._settling = asyncio.Lock()
 
@@ -77,11 +89,18 @@ class ModbusBus(ABC):
         trouble = _Trouble(fault, delay if fault is Fault.SLOW else 0.0, exception)
         if slave is None:
             self._trouble = trouble
-        elif slave in self.slaves:
-            self._trouble_of[slave] = trouble
         else:
-            raise ValueError(f"no slave {slave} on this bus: it has {sorted(self.slaves)}")
+            self._require_slave(slave)
+            self._trouble_of[slave] = trouble
         await self._settle()
+
+    def garble(self, quirk: Quirk, *, slave: int) -> None:
+        """Give the answers of one slave this quirk in place of the one they had; a healthy or slow slave shows it.
+
+        Raises ValueError if no such slave is on the bus.
+        """
+        self._require_slave(slave)
+        self._quirks[slave] = quirk
 
     async def power_cycle(self, off_seconds: float) -> None:
         """Lose power, stay away so long, come back at the same address with start-up state."""
@@ -104,6 +123,10 @@ class ModbusBus(ABC):
         self._powered = True
         await self._settle()
 
+    def _require_slave(self, slave: int) -> None:
+        if slave not in self.slaves:
+            raise ValueError(f"no slave {slave} on this bus: it has {sorted(self.slaves)}")
+
     async def _settle(self) -> None:
         async with self._settling:
             await self._follow()
@@ -123,6 +146,7 @@ class ModbusBus(ABC):
 
         Only a healthy or slow slave does what it is told; one with any other fault has heard it and no more.
         """
+        self.asked.append((unit, request))
         slave = self.slaves.get(unit)
         if slave is None:
             if unit == _BROADCAST:
@@ -136,7 +160,19 @@ class ModbusBus(ABC):
             return self._noise(unit)
         if Fault.REFUSED in troubles:
             return wrap(pdu.refusal(request, troubles[Fault.REFUSED].exception))
-        return wrap(pdu.answer(slave, request))
+        return self._garbled(unit, wrap(pdu.answer(slave, request)))
+
+    def _garbled(self, unit: int, data: bytes) -> bytes:
+        match self._quirk(unit):
+            case Quirk.TWICE:
+                return data + data
+            case Quirk.CUT:
+                return data[: len(data) // 2]
+            case Quirk.NONE:
+                return data
+
+    def _quirk(self, unit: int) -> Quirk:
+        return self._quirks.get(unit, Quirk.NONE)
 
     def _respond_absent(self, request: bytes, wrap: Callable[[bytes], bytes]) -> bytes | None:
         if self._absent is None or self._trouble.fault is Fault.SILENT:

@@ -2,11 +2,15 @@
 
 import asyncio
 import os
+import termios
 import tty
 from pathlib import Path
 
 RECEIVED_LIMIT = 1024  # bytes; a UART holds less. What comes on top is lost
 _READ_BYTES = 1024
+_SPEEDS = {
+    getattr(termios, f"B{baud}"): baud for baud in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+}
 
 
 class SerialLine:
@@ -25,6 +29,13 @@ class SerialLine:
     def plugged(self) -> bool:
         """Whether the path is there."""
         return self._ends is not None
+
+    @property
+    def baudrate(self) -> int:
+        """What the gateway has set its end to, in baud; 0 for a speed that has no name. Parity does not exist on a pty."""
+        if self._ends is None:
+            return 0
+        return _SPEEDS.get(termios.tcgetattr(self._ends[1])[4], 0)
 
     def plug(self) -> None:
         """Make a fresh pty pair and put the link to it. Raises FileExistsError where the link would cover a file."""

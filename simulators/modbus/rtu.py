@@ -4,7 +4,7 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -60,7 +60,8 @@ class ModbusRtuSimulator(ModbusBus):
     """Slaves on one serial line; `device` is the path to give to the gateway.
 
     `link` is that path if it shall be a certain one, else it lies in a directory of our own that `stop` removes.
-    `baud` paces the line, None is as fast as it goes; `character_bits` as in `Pace`.
+    `baud` paces the line, None is as fast as it goes; `character_bits` as in `Pace`. `speeds` are slaves that listen at that
+    baud rate alone: at another they hear nothing.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class ModbusRtuSimulator(ModbusBus):
         link: Path | None = None,
         baud: int | None = None,
         character_bits: int = 11,
+        speeds: Mapping[int, int] | None = None,
     ) -> None:
         super().__init__(slaves)
+        self._speeds = dict(speeds or {})
         self._asked_link = link
         self._pace = Pace(baud, character_bits)
         self._directory: Path | None = None
@@ -142,6 +145,8 @@ class ModbusRtuSimulator(ModbusBus):
                 del received[MAX_RTU_FRAME + 1 :]
 
     async def _exchange(self, line: SerialLine, unit: int, request: bytes, heard_at: float) -> None:
+        if self._speeds.get(unit, line.baudrate) != line.baudrate:
+            return
         self.requests[unit] += 1
         if unit in self._busy:  # a slave at work on one request hears no other
             return

@@ -2,10 +2,14 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+
+#: Writes of masters that are remembered; the oldest are forgotten.
+MOST_WRITES = 1000
 
 
 class Table(StrEnum):
@@ -71,6 +75,7 @@ class ModbusSlave:
 
     `slave_id` is 0-255: standard devices have 1-247, but modules that answer at 0 or 255 are on the market.
     `turnaround` is how long it thinks before each answer, in seconds. `on_change` is called for each change of a cell.
+    `writes` are the cells that masters have written, the same value again too, with their times; the last 1000.
     Like everything here it belongs to the thread of the event loop. Raises ValueError for an id that does not exist.
     """
 
@@ -89,6 +94,7 @@ class ModbusSlave:
         self.slave_id = slave_id
         self.turnaround = turnaround
         self.on_change: Callable[[Change], None] | None = None
+        self.writes: deque[Change] = deque(maxlen=MOST_WRITES)
         self._contacts = {address: _Contact() for address in discrete_inputs}
         self._words: dict[Table, dict[int, int]] = {
             Table.COILS: dict.fromkeys(coils, 0),
@@ -126,6 +132,24 @@ class ModbusSlave:
         finally:
             self.release(address)
         return press
+
+    async def chatter(self, address: int, hertz: float, seconds: float) -> Press:
+        """A bad contact: pressed and let go so often a second, for so long; at rest in the end. Returns the first press."""
+        first = self.press(address)
+        half, over_at = 0.5 / hertz, time.monotonic() + seconds
+        try:
+            while time.monotonic() < over_at:
+                await asyncio.sleep(half)
+                self.release(address)
+                await asyncio.sleep(half)
+                self.press(address)
+        finally:
+            self.release(address)
+        return first
+
+    def coil(self, address: int) -> bool:
+        """Whether an output is on."""
+        return bool(self.value(Table.COILS, address))
 
     def set_input(self, address: int, *, level: bool) -> Press:
         """Put a level on the terminal of a discrete input, whatever is wired there."""
@@ -167,6 +191,7 @@ class ModbusSlave:
         """Write coils or holding registers in a row, all or none. Raises IllegalAddress if one does not exist."""
         at = _now()
         for cell, value in zip(self._cells(table, address, len(values)), values, strict=True):
+            self.writes.append(Change(slave_id=self.slave_id, table=table, address=cell, value=value, at=at))
             self._store(table, cell, value, at)
             self._reset_by(Reset(table, cell, value), at)
 

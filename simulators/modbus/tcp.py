@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from simulators.fault import Fault
-from simulators.modbus.bus import ModbusBus
+from simulators.modbus.bus import ModbusBus, Quirk
 from simulators.modbus.frames import MAX_TCP_FRAME, MBAP_BYTES, Mbap, parse_mbap, tcp_frame
 from simulators.modbus.pdu import ExceptionCode
 from simulators.modbus.slave import ModbusSlave
@@ -150,6 +150,8 @@ class ModbusTcpSimulator(ModbusBus):
                 writer.write(data)
                 async with asyncio.timeout(SEND_SECONDS):
                     await writer.drain()
+                if self._quirk(header.unit) is Quirk.CUT:
+                    writer.close()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

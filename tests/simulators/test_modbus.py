@@ -609,14 +609,14 @@ async def test_one_slow_slave_does_not_make_its_neighbours_slow(tcp: ModbusTcpSi
 
 async def test_a_slave_at_work_on_a_serial_line_hears_nothing_else(rtu: ModbusRtuSimulator) -> None:
     """A question repeated while the slow slave works gets no second answer."""
-    await rtu.misbehave(Fault.SLOW, slave=1, delay=0.5)
+    await rtu.misbehave(Fault.SLOW, slave=1, delay=1.5)
     async with raw_rtu(rtu) as master:
         master.write(READ_EIGHT_INPUTS)
         await until(lambda: rtu.requests[1] == 1)
         answer = await master.ask(READ_EIGHT_INPUTS, 6)
 
         assert answer[:3] == bytes.fromhex("01 02 01")
-        assert await master.hears_nothing(0.7)
+        assert await master.hears_nothing(1.7)
     assert rtu.requests[1] == 2
 
 

@@ -30,13 +30,16 @@ class QuickClock(SystemClock):
         await super().sleep(seconds / 20)
 
 
-def device(slave: int, points: str, keys: str = "poll_ms = 20\n") -> str:
+def device(slave: int, points: str, keys: str = "poll_ms = 20\nslow_poll_ms = 20\n") -> str:
     return f'[[device]]\nid = "m{slave}"\nzone = "gate"\nbus = "hall"\nslave = {slave}\n{keys}{points}'
 
 
 def point(
     name: str, address: int = 0, keys: str = "", *, kind: str = "panic", function: str = "discrete"
 ) -> str:
+    """A point whose return is believed after two reads, unless `keys` say otherwise."""
+    if "return_after_s" not in keys:
+        keys = f"return_after_s = 0\n{keys}"
     return f'[[device.point]]\nid = "{name}"\nkind = "{kind}"\nfunction = "{function}"\naddress = {address}\n{keys}\n'
 
 

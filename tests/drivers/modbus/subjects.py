@@ -102,7 +102,8 @@ class ModbusUnderTest:
             self._folder,
             f'[[device]]\nid = "{self.device}"\nzone = "gate"\ndriver = "modbus"\nslave = {SLAVE}\n'
             f"{where_is(self._simulator)}{keys}"
-            f'[[device.point]]\nid = "{self.point}"\nkind = "panic"\nfunction = "discrete"\naddress = {BUTTON}\n',
+            f'[[device.point]]\nid = "{self.point}"\nkind = "panic"\nfunction = "discrete"\naddress = {BUTTON}\n'
+            "return_after_s = 0\n",
         ).connections[0]
 
 

@@ -14,7 +14,7 @@ from drivers.modbus.codec import (
     plan,
     value_of,
 )
-from drivers.modbus.settings import Function, PointKeys
+from drivers.modbus.settings import Function, InputKeys
 from gateway.model import Level
 
 ACTIVE, NORMAL = Level.ACTIVE, Level.NORMAL
@@ -24,8 +24,8 @@ cells = st.lists(
 )
 
 
-def point(**keys: object) -> PointKeys:
-    return PointKeys.model_validate({"function": "input", "address": 0, **keys})
+def point(**keys: object) -> InputKeys:
+    return InputKeys.model_validate({"function": "input", "address": 0, **keys})
 
 
 @given(cells, st.booleans())

@@ -31,6 +31,11 @@ class Wire:
         self.asked: list[str] = []
         self.answers: dict[str, str] = {}
 
+    @property
+    def path(self) -> str:
+        """The end that the gateway opens."""
+        return os.ttyname(self._theirs)
+
     def answer(self) -> None:
         """Take a request; on a pty it comes in one piece."""
         request = os.read(self.ours, 256).hex(" ").upper()
@@ -45,7 +50,7 @@ class Wire:
 
     def connection(self, slave: int, points: str) -> AnyConnection:
         """A device at this end of the line."""
-        line = os.ttyname(self._theirs)
+        line = self.path
         return site_of(
             self._folder,
             f'[[device]]\nid = "module"\nzone = "gate"\ndriver = "modbus"\nserial = "{line}"\nslave = {slave}\n'

@@ -78,6 +78,13 @@ def test_a_contact_has_no_value(tmp_path: Path, key: str) -> None:
         ("high = 5\nmask = 255\nsigned = true", "a masked register has no sign"),
         ("high = nan", "finite number"),
         ("high = 5\naddress = 3", "not valid TOML"),
+        ("high = 5\nrise_over_s = 30", "rise_over_s: belongs to `rise_per_min`"),
+        ("high = 50\nvalid_high = 40", "high: 50.0 is outside valid_low to valid_high"),
+        ("low = 5\nvalid_low = 10", "low: 5.0 is outside valid_low to valid_high"),
+        ("high = 5\nvalid_low = 9\nvalid_high = 3", "leave no valid value"),
+        ("mask = 4\nvalid_high = 3", "valid_high: a mask without high or low tests bits"),
+        ("mask = 4\nreset = { function = 'coil', address = 1 }", 'add `latched = "device"`'),
+        ("mask = 4\nlatched = 'device'\nreset = { function = 'input', address = 1 }", "reset.function"),
     ],
 )
 def test_a_register_without_sense(tmp_path: Path, keys: str, words: str) -> None:
@@ -146,3 +153,39 @@ def test_times_by_default(keys: dict[str, object], timeout: float, silence: floa
 
     assert bus.request_timeout_s == timeout
     assert bus.silence_s == pytest.approx(silence, abs=1e-5)
+
+
+@pytest.mark.parametrize("missing", ["function", "address"])
+def test_a_point_has_its_place(tmp_path: Path, missing: str) -> None:
+    """It names its cell, or an input of a profile."""
+    lines = [line for line in POINT.splitlines() if not line.startswith(missing)]
+
+    assert "needs `function` and `address`, or `input`" in refused(tmp_path, BUS + DEVICE + "\n".join(lines))
+
+
+def output(keys: str, name: str = "siren") -> str:
+    return f'[[device.output]]\nid = "{name}"\nkind = "sounder"\n{keys}\n'
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("", "needs `function` and `address`, or `output`"),
+        ('function = "input"\naddress = 1', "device[1].output[1].function"),
+        ('function = "coil"\naddress = 1\non_value = 3', "on_value: a coil is on or off"),
+        ('function = "holding"\naddress = 1\ninverted = true', "inverted: a register has `on_value`"),
+        ('function = "holding"\naddress = 1\non_value = 0', "on_value: is the same as `off_value`"),
+        ('function = "coil"\naddress = 1\nbaud = 3', "unknown key"),
+    ],
+)
+def test_an_output_without_sense(tmp_path: Path, keys: str, words: str) -> None:
+    """Keys of an output that contradict each other, or say nothing, are refused."""
+    assert words in refused(tmp_path, BUS + DEVICE + POINT + output(keys))
+
+
+def test_one_output_twice(tmp_path: Path) -> None:
+    """Two outputs can't be one coil."""
+    coil = 'function = "coil"\naddress = 1'
+    words = refused(tmp_path, BUS + DEVICE + POINT + output(coil) + output(coil, "horn"))
+
+    assert "outputs 'siren' and 'horn': both switch coil 1" in words

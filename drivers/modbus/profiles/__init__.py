@@ -1,0 +1,1 @@
+"""The shipped device profiles: data only, a TOML file for each make of module."""
