@@ -89,8 +89,19 @@ class DriverUnderTest(Protocol):
         ...
 
 
+class Supervisable(Protocol):
+    """What the supervisor needs to know of a driver under test."""
+
+    spec: DriverSpec
+
+    @property
+    def connection(self) -> AnyConnection:
+        """From a site file."""
+        ...
+
+
 class DriverContract:
-    """What every driver does and never does."""
+    """What every driver that asks its devices does and never does. Those that are called: tests/drivers/receiving.py."""
 
     @pytest.fixture
     async def started(self, subject: DriverUnderTest) -> AsyncIterator[DriverUnderTest]:
@@ -334,7 +345,7 @@ async def running(
 
 @asynccontextmanager
 async def supervised(
-    subject: DriverUnderTest, journal: Recorder, connection: AnyConnection | None = None
+    subject: Supervisable, journal: Recorder, connection: AnyConnection | None = None
 ) -> AsyncIterator[Supervisor]:
     """The real supervisor over the driver, until the end of the block."""
     supervisor = Supervisor(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from gateway.model import GATEWAY, Durability, Kind, Level, Origin, Presence, Reading, Signal
+from gateway.model import GATEWAY, Durability, Kind, Level, Message, Notice, Origin, Presence, Reading, Signal
 
 
 class Recorder:
@@ -11,6 +11,9 @@ class Recorder:
 
     def __init__(self) -> None:
         self.signals: list[Signal] = []
+        self.messages: list[Message] = []
+        self.notices: list[Notice] = []
+        self.strangers: list[tuple[bytes, str]] = []
         self.readings: list[Reading] = []
         self.presences: list[tuple[str, Presence, str]] = []
         self.garbage: list[tuple[str | None, bytes, str]] = []
@@ -48,6 +51,28 @@ class Recorder:
             raise self.refusal
         self.signals.append(signal)
         return Durability.DISK
+
+    async def receive(self, message: Message) -> Durability:
+        """Take it when commits go through; a repetition adds no signals."""
+        self.waiting += 1
+        try:
+            await self.commits.wait()
+        finally:
+            self.waiting -= 1
+        if self.refusal is not None:
+            raise self.refusal
+        repeated = any(
+            (known.account, known.data) == (message.account, message.data) for known in self.messages
+        )
+        self.messages.append(message)
+        if not repeated:
+            self.signals.extend(message.signals)
+            self.notices.extend(message.notices)
+        return Durability.DISK
+
+    async def stranger(self, data: bytes, why: str) -> None:
+        """Take it."""
+        self.strangers.append((data, why))
 
     def reading(self, reading: Reading) -> None:
         """Take it."""

@@ -17,7 +17,9 @@ HEAD = '[site]\nid = "school-1"\nname = "First School"\ncounty = "330106"\n'
 
 
 def keys_of(spec: DriverSpec) -> set[str]:
-    models: tuple[type[BaseModel], ...] = (spec.bus, spec.device, spec.point)
+    models: list[type[BaseModel]] = [spec.bus, spec.device, spec.point]
+    if spec.output is not None:
+        models.append(spec.output)
     return {key for model in models for key in model.model_fields}
 
 
