@@ -3,68 +3,100 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
-
-from drivers.modbus.settings import ModbusConnection
-from gateway.driver import Connection
 from gateway.site import Site
 from gateway.site.site import Camera
 from simulators.camera import CameraSimulator
 from simulators.fault import Fault
-from simulators.modbus import ModbusRtuSimulator, ModbusTcpSimulator, Press
-from simulators.wiring import Input, build_slave
+from simulators.modbus import Press
+from simulators.school_contact_id import serve_contact_id
+from simulators.school_dc09 import serve_dc09
+from simulators.school_gb26875 import serve_gb26875
+from simulators.school_modbus import serve_modbus
+from simulators.school_parts import (
+    AnyConnection,
+    Context,
+    Device,
+    HasCodes,
+    HasGuard,
+    HasPower,
+    HasReset,
+    Output,
+    Point,
+    Served,
+    require_free,
+)
 
 RTSP_PORT = 554  # RFC 2326 section 3.2
 
-ModbusSimulator = ModbusTcpSimulator | ModbusRtuSimulator
+#: How a connection is simulated, by its driver's name.
+BUILDERS: Mapping[str, Callable[[AnyConnection, Context], Served]] = {
+    "modbus": serve_modbus,
+    "dc09": serve_dc09,
+    "contact_id": serve_contact_id,
+    "gb26875": serve_gb26875,
+}
+
+#: Who works a panel where nobody is named.
+OPERATOR = 1
 
 
 class School:
     """Every device and camera of a site file, simulated.
 
     Raises ValueError for what no simulator can be made for, with the id and what would help; SiteFileError for a
-    camera's password that can't be read. Points and devices are named by their ids.
+    secret that can't be read. Points and devices are named by their ids. `on_news` hears what a panel announces.
     """
 
     def __init__(self, site: Site) -> None:
-        self._buses: dict[str, ModbusSimulator] = {}
-        self._inputs: dict[str, Input] = {}
-        self._devices: dict[str, _Place] = {}
-        for connection in site.connections:
-            self._add_connection(connection)
-        self._cameras = {camera.id: _camera(site, camera) for camera in site.cameras}
-        self._where = {connection.id: _address(connection) for connection in site.connections}
-        self._where |= {camera.id: camera.settings.url for camera in site.cameras}
+        self.on_news: Callable[[str], None] = lambda _: None
+        names = {point.id: point.name for device in site.devices for point in device.points}
+        context = Context(names, self._announce)
+        self._served = [
+            *(_builder(connection)(connection, context) for connection in site.connections),
+            *(_camera(site, camera) for camera in site.cameras),
+        ]
+        self._points = {name: point for one in self._served for name, point in one.points.items()}
+        self._outputs = {name: output for one in self._served for name, output in one.outputs.items()}
+        self._devices = {name: device for one in self._served for name, device in one.devices.items()}
         self._running = AsyncExitStack()
 
     @property
-    def points(self) -> Mapping[str, Input]:
+    def points(self) -> Mapping[str, Point]:
         """Every point by its id."""
-        return self._inputs
+        return self._points
+
+    @property
+    def outputs(self) -> Mapping[str, Output]:
+        """Every sounder, strobe and relay by its id."""
+        return self._outputs
+
+    @property
+    def parts(self) -> Mapping[str, Device]:
+        """Everything that can misbehave or lose power by its id: buses, devices, cameras."""
+        return self._devices
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """Everything that can misbehave or lose power: buses, devices, cameras."""
-        return tuple(dict.fromkeys([*self._buses, *self._devices, *self._cameras]))
+        """Their ids."""
+        return tuple(self._devices)
 
     # ---- life
 
     async def start(self) -> None:
-        """Serve at every address. Raises OSError, with the id and the address, if one can't be had; then none is."""
-        simulators = {**self._buses, **self._cameras}
+        """Serve, or call, at every address. Raises OSError, with the id and the address, if one can't be had; then none is."""
         async with AsyncExitStack() as ending:
-            for name, simulator in simulators.items():
-                ending.push_async_callback(simulator.stop)
+            for one in self._served:
                 try:
-                    await simulator.start()
+                    if one.link is not None:
+                        require_free(one.link)
+                    for simulator in one.simulators:
+                        ending.push_async_callback(simulator.stop)
+                        await simulator.start()
                 except OSError as error:
                     why = error.strerror or error
-                    raise OSError(f"{name} can't be simulated at {self._where[name]}: {why}") from error
+                    raise OSError(f"{one.id} can't be simulated at {one.where}: {why}") from error
             self._running = ending.pop_all()
 
     async def stop(self) -> None:
@@ -74,17 +106,17 @@ class School:
     # ---- what a person does. Raises ValueError for a point that is not there, or can't be told so.
 
     def press(self, point: str) -> Press:
-        """Bring a point into alarm, as its contact or its limits have it; it stays so until `release`."""
-        return self._input(point).press()
+        """Bring a point into alarm, as its device has it; it stays so until `release`."""
+        return self._point(point).press()
 
     def release(self, point: str) -> Press:
         """Bring it to rest."""
-        return self._input(point).release()
+        return self._point(point).release()
 
     async def pulse(self, point: str, seconds: float) -> Press:
         """Press for so many seconds, also if cancelled on the way. A latched point stays until `release`, as in life."""
         pressed = self.press(point)
-        if self._input(point).keys.latched:
+        if self._point(point).latched:
             return pressed
         try:
             await asyncio.sleep(seconds)
@@ -94,19 +126,44 @@ class School:
 
     def set_value(self, point: str, value: float) -> Press:
         """Let a point measure so much, in its unit."""
-        return self._input(point).set_value(value)
+        return self._point(point).set_value(value)
+
+    # ---- what happens at a panel. Raises ValueError for a device that is not there, or has no such thing.
+
+    def mains(self, device: str, *, on: bool) -> None:
+        """A panel's mains fail, or are back."""
+        self._power_of(device).mains(on=on)
+
+    def battery(self, device: str, *, on: bool) -> None:
+        """A panel's battery fails, or is well again."""
+        self._power_of(device).battery(on=on)
+
+    def reset(self, device: str, operator: int = OPERATOR) -> None:
+        """A person resets a panel."""
+        panel = self._device(device)
+        if not isinstance(panel, HasReset):
+            raise self._unable(device, HasReset, "reset")
+        panel.reset(operator)
+
+    def answer(self, device: str, operator: int = OPERATOR) -> None:
+        """The guard in a panel's room answers (查岗)."""
+        panel = self._device(device)
+        if not isinstance(panel, HasGuard):
+            raise self._unable(device, HasGuard, "guard to be asked for")
+        panel.answer(operator)
+
+    def code(self, device: str, code: str, zone: int) -> None:
+        """A panel tells any code of its format."""
+        panel = self._device(device)
+        if not isinstance(panel, HasCodes):
+            raise self._unable(device, HasCodes, "event codes")
+        panel.code(code, zone)
 
     # ---- what goes wrong. Raises ValueError for a device that is not there.
 
     async def misbehave(self, device: str, fault: Fault) -> None:
         """Give a device, a whole bus or a camera this fault in place of the one it had."""
-        if device in self._cameras:
-            await self._cameras[device].misbehave(fault)
-        elif device in self._buses:
-            await self._buses[device].misbehave(fault)
-        else:
-            place = self._place(device)
-            await self._buses[place.bus].misbehave(fault, slave=place.slave)
+        await self._device(device).misbehave(fault)
 
     async def power_cycle(self, device: str, off_seconds: float) -> None:
         """Take its power away for so long; it comes back at the same address with start-up state."""
@@ -118,93 +175,55 @@ class School:
 
     async def power_off(self, device: str) -> None:
         """Without a goodbye. A device that shares its bus falls silent alone."""
-        if device in self._cameras:
-            await self._cameras[device].power_off()
-        elif device in self._buses:
-            await self._buses[device].power_off()
-        else:
-            await self.misbehave(device, Fault.SILENT)
+        await self._device(device).power_off()
 
     async def power_on(self, device: str) -> None:
         """Come back, with start-up state: a device that shares its bus has forgotten its fault, too."""
-        if device in self._cameras:
-            await self._cameras[device].power_on()
-        elif device in self._buses:
-            await self._buses[device].power_on()
-        else:
-            place = self._place(device)
-            self._buses[place.bus].slaves[place.slave].restart()
-            await self.misbehave(device, Fault.NONE)
+        await self._device(device).power_on()
 
     # ---- inside
 
-    def _add_connection(self, connection: Connection[BaseModel, BaseModel, BaseModel]) -> None:
-        build = _BUILDERS.get(connection.driver)
-        if build is None:
-            raise ValueError(
-                f"{connection.id}: there is no simulator for driver {connection.driver!r}; "
-                f"there are: {', '.join(_BUILDERS)}"
-            )
-        modbus = cast("ModbusConnection", connection)  # the loader made it with that driver's models
-        bus = self._buses[connection.id] = build(modbus)
-        for device in modbus.devices:
-            slave = device.settings.slave
-            if connection.shared:
-                self._devices[device.id] = _Place(connection.id, slave)
-            self._inputs |= {point.id: Input(bus.slaves[slave], point) for point in device.points}
+    def _point(self, point: str) -> Point:
+        if point not in self._points:
+            raise ValueError(f"there is no point {point!r}; there are: {', '.join(self._points)}")
+        return self._points[point]
 
-    def _input(self, point: str) -> Input:
-        if point not in self._inputs:
-            raise ValueError(f"there is no point {point!r}; there are: {', '.join(self._inputs)}")
-        return self._inputs[point]
-
-    def _place(self, device: str) -> "_Place":
+    def _device(self, device: str) -> Device:
         if device not in self._devices:
             raise ValueError(f"there is no device {device!r}; there are: {', '.join(self.devices)}")
         return self._devices[device]
 
+    def _power_of(self, device: str) -> HasPower:
+        panel = self._device(device)
+        if not isinstance(panel, HasPower):
+            raise self._unable(device, HasPower, "mains or battery")
+        return panel
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a device is that shares its bus."""
+    def _unable(self, device: str, ability: type, what: str) -> ValueError:
+        able = [name for name, one in self._devices.items() if isinstance(one, ability)]
+        return ValueError(f"{device} has no {what}; these have: {', '.join(able) or 'none'}")
 
-    bus: str
-    slave: int
-
-
-def _address(connection: Connection[BaseModel, BaseModel, BaseModel]) -> str:
-    keys = cast("ModbusConnection", connection).settings
-    return keys.serial or f"{keys.host}:{keys.port}"
+    def _announce(self, news: str) -> None:
+        self.on_news(news)
 
 
-def _modbus(connection: ModbusConnection) -> ModbusSimulator:
-    slaves = [build_slave(device) for device in connection.devices]
-    keys = connection.settings
-    if keys.serial is not None:
-        character_bits = 1 + 8 + (keys.parity != "N") + keys.stopbits
-        return ModbusRtuSimulator(
-            slaves, link=Path(keys.serial), baud=keys.baudrate, character_bits=character_bits
-        )
-    if keys.framer != "socket":
+def _builder(connection: AnyConnection) -> Callable[[AnyConnection, Context], Served]:
+    build = BUILDERS.get(connection.driver)
+    if build is None:
         raise ValueError(
-            f"{connection.id}: no simulator speaks framer {keys.framer!r} over TCP; rehearse it with a `serial` line"
+            f"{connection.id}: there is no simulator for driver {connection.driver!r}; there are: {', '.join(BUILDERS)}"
         )
-    assert keys.host is not None  # one or the other: BusKeys
-    return ModbusTcpSimulator(keys.host, keys.port, slaves)
+    return build
 
 
-#: How the simulator of a connection is made, by its driver's name.
-_BUILDERS: Mapping[str, Callable[[ModbusConnection], ModbusSimulator]] = {"modbus": _modbus}
-
-
-def _camera(site: Site, camera: Camera) -> CameraSimulator:
+def _camera(site: Site, camera: Camera) -> Served:
     keys = camera.settings
     if not keys.username:
         raise ValueError(
             f"{camera.id}: a simulated camera wants a password; give `username` and `password_file`"
         )
     url = urlsplit(keys.url)
-    return CameraSimulator(
+    simulator = CameraSimulator(
         host=url.hostname or "127.0.0.1",
         port=url.port or RTSP_PORT,
         path=url.path.rstrip("/"),  # it asks for no query: one camera has one stream
@@ -212,3 +231,4 @@ def _camera(site: Site, camera: Camera) -> CameraSimulator:
         password=site.secret(keys.password_file),
         title=camera.id,
     )
+    return Served(id=camera.id, where=keys.url, simulators=(simulator,), devices={camera.id: simulator})

@@ -4,8 +4,10 @@ import asyncio
 import os
 import shlex
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from simulators.words import MEANINGS
 
 #: Lines of standard input that wait at most, and their length; a longer one is cut.
 WAITING_LINES = 100
@@ -16,20 +18,36 @@ Act = Callable[[Sequence[str]], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """Something that can be told to a simulator. `usage` begins with the verb's name.
+    """Something that can be told to a simulator. `usage` begins with the verb's name; words in brackets may be left out.
 
-    `act` gets the words after it, does it, and returns one line to answer. It raises ValueError for words that make no
+    `meanings` are tests for words of the usage that only this simulator knows, by their name there. `act` gets the words after it, does it, and returns one line to answer. It raises ValueError for words that make no
     sense, OSError and TimeoutError for what did not work.
     """
 
     usage: str
     help: str
     act: Act
+    meanings: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The word to type."""
         return self.usage.split(maxsplit=1)[0]
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The names of the words after it; those in brackets may be left out."""
+        return tuple(self.usage.split()[1:])
+
+    def check(self, words: Sequence[str]) -> None:
+        """Raise ValueError if the words after it make no sense. Nothing is done."""
+        least = sum(not name.startswith("[") for name in self.takes)
+        if not least <= len(words) <= len(self.takes):
+            raise ValueError(f"it is `{self.usage}`")
+        for name, word in zip(self.takes, words, strict=False):
+            place = name.strip("[]")
+            meaning = self.meanings.get(place, MEANINGS.get(place, str))
+            meaning(word)
 
 
 class Steering:
@@ -39,6 +57,12 @@ class Steering:
         self.has_quit = False
         own = [Verb("help", "this list", self._help), Verb("quit", "end the simulator", self._quit)]
         self._verbs = {verb.name: verb for verb in [*verbs, *own]}
+
+    def verb(self, name: str) -> Verb:
+        """The verb of that name. Raises ValueError that says which there are."""
+        if name not in self._verbs:
+            raise ValueError(f"no such command {name!r}; there are: {', '.join(self._verbs)}")
+        return self._verbs[name]
 
     async def obey(self, line: str) -> str:
         """Do what a line says; the answer, which begins with `error:` if it was not done."""

@@ -1,26 +1,34 @@
 """What each simulator can be told by a line of text: words to acts."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
+from simulators.alarm_codes import KINDS, known_kind
 from simulators.fault import Fault, Simulator
 from simulators.steer import Verb
+from simulators.words import (
+    as_fault,
+    as_seconds,
+    as_whole,
+    as_zone,
+    find_input,
+    one_of,
+    take,
+    take_some,
+)
 
 if TYPE_CHECKING:  # loaded by whoever runs that simulator, not by all
     from simulators.camera import CameraSimulator
     from simulators.county import County
-    from simulators.modbus import ModbusRtuSimulator, ModbusSlave, ModbusTcpSimulator
-    from simulators.school import School
-
-LONGEST_SECONDS = 3600
+    from simulators.modbus import ModbusRtuSimulator, ModbusTcpSimulator
 
 
 def common_verbs(simulator: Simulator) -> list[Verb]:
     """What every simulator can be told."""
 
     async def fault(words: Sequence[str]) -> str:
-        await simulator.misbehave(_fault(_take(words, 1)[0]))
+        await simulator.misbehave(as_fault(take(words, 1)[0]))
         return "ok"
 
     return [Verb("fault FAULT", f"one of {', '.join(Fault)}", fault), _power_cycle(simulator)]
@@ -30,53 +38,67 @@ def modbus_verbs(bus: "ModbusTcpSimulator | ModbusRtuSimulator") -> list[Verb]:
     """Buttons, registers, and faults of the bus or of one slave. An input or register is SLAVE/ADDRESS."""
 
     async def press(words: Sequence[str]) -> str:
-        slave, address = find_input(bus.slaves, _take(words, 1)[0])
+        slave, address = find_input(bus.slaves, take(words, 1)[0])
         return f"pressed at {slave.press(address).at_utc:%H:%M:%S.%f} UTC"
 
     async def release(words: Sequence[str]) -> str:
-        slave, address = find_input(bus.slaves, _take(words, 1)[0])
+        slave, address = find_input(bus.slaves, take(words, 1)[0])
         return f"released at {slave.release(address).at_utc:%H:%M:%S.%f} UTC"
 
     async def pulse(words: Sequence[str]) -> str:
-        place, seconds = _take(words, 2)
+        place, seconds = take(words, 2)
         slave, address = find_input(bus.slaves, place)
-        press = await slave.pulse(address, _seconds(seconds))
+        press = await slave.pulse(address, as_seconds(seconds))
         return f"pressed at {press.at_utc:%H:%M:%S.%f} UTC for {seconds} s"
 
     async def register(words: Sequence[str]) -> str:
-        place, value = _take(words, 2)
+        place, value = take(words, 2)
         slave, address = find_input(bus.slaves, place)
-        slave.set_register(address, _whole(value))
+        slave.set_register(address, as_whole(value))
         return "ok"
 
     async def input_register(words: Sequence[str]) -> str:
-        place, value = _take(words, 2)
+        place, value = take(words, 2)
         slave, address = find_input(bus.slaves, place)
-        slave.set_input_register(address, _whole(value))
+        slave.set_input_register(address, as_whole(value))
         return "ok"
 
     async def fault(words: Sequence[str]) -> str:
         name, *rest = words or [""]
-        await bus.misbehave(_fault(name), slave=_whole(_take(rest, 1)[0]) if rest else None)
+        await bus.misbehave(as_fault(name), slave=as_whole(take(rest, 1)[0]) if rest else None)
         return "ok"
 
     async def counts(_words: Sequence[str]) -> str:
         asked = ", ".join(f"slave {slave}: {count}" for slave, count in sorted(bus.requests.items()))
         return f"requests: {asked or 'none'}; malformed: {bus.malformed}"
 
+    places = dict.fromkeys(("SLAVE/INPUT", "SLAVE/ADDRESS"), lambda place: find_input(bus.slaves, place))
+    slaves = {"SLAVE": one_of("slave", lambda: [str(number) for number in bus.slaves])}
     return [
-        Verb("press SLAVE/INPUT", "press a button; it stays pressed", press),
-        Verb("release SLAVE/INPUT", "let it go", release),
-        Verb("pulse SLAVE/INPUT SECONDS", "press for so long", pulse),
-        Verb("register SLAVE/ADDRESS VALUE", "give a holding register a value", register),
-        Verb("input-register SLAVE/ADDRESS VALUE", "give an input register a value", input_register),
-        Verb("fault FAULT [SLAVE]", f"of the bus or one slave: {', '.join(Fault)}", fault),
+        Verb("press SLAVE/INPUT", "press a button; it stays pressed", press, places),
+        Verb("release SLAVE/INPUT", "let it go", release, places),
+        Verb("pulse SLAVE/INPUT SECONDS", "press for so long", pulse, places),
+        Verb("register SLAVE/ADDRESS VALUE", "give a holding register a value", register, places),
+        Verb("input-register SLAVE/ADDRESS VALUE", "give an input register a value", input_register, places),
+        Verb("fault FAULT [SLAVE]", f"of the bus or one slave: {', '.join(Fault)}", fault, slaves),
         Verb("counts", "what was asked so far", counts),
         _power_cycle(bus),
     ]
 
 
-def plug_verbs(bus: "ModbusRtuSimulator") -> list[Verb]:
+class Pluggable(Protocol):
+    """Whatever hangs on a USB adapter."""
+
+    async def unplug(self) -> None:
+        """Pull it."""
+        ...
+
+    async def replug(self) -> None:
+        """Put it back."""
+        ...
+
+
+def plug_verbs(bus: Pluggable) -> list[Verb]:
     """The USB adapter."""
 
     async def unplug(_words: Sequence[str]) -> str:
@@ -88,6 +110,64 @@ def plug_verbs(bus: "ModbusRtuSimulator") -> list[Verb]:
         return "ok"
 
     return [Verb("unplug", "pull the USB adapter", unplug), Verb("replug", "put it back", replug)]
+
+
+class Panel(Simulator, Protocol):
+    """An alarm panel, or a receiver of panels: it queues what happens until it is acknowledged."""
+
+    @property
+    def waiting(self) -> Sequence[object]:
+        """What is still to be told."""
+        ...
+
+    @property
+    def acknowledged(self) -> Sequence[object]:
+        """What was told."""
+        ...
+
+    def press(self, zone: int, kind: str = "panic") -> object:
+        """Queue an alarm."""
+        ...
+
+    def restore(self, zone: int) -> object:
+        """Queue its return."""
+        ...
+
+    def send(self, code: str, zone: int) -> object:
+        """Queue any code."""
+        ...
+
+    def known_code(self, code: str) -> object:
+        """Raise ValueError unless it can say that code."""
+        ...
+
+
+def panel_verbs(panel: Panel) -> list[Verb]:
+    """Events of a panel, its faults and its power."""
+
+    async def press(words: Sequence[str]) -> str:
+        zone, *kind = take_some(words, 1, 2)
+        return f"queued {panel.press(as_zone(zone), *kind)}"
+
+    async def restore(words: Sequence[str]) -> str:
+        return f"queued {panel.restore(as_zone(take(words, 1)[0]))}"
+
+    async def code(words: Sequence[str]) -> str:
+        said, zone = take(words, 2)
+        return f"queued {panel.send(said, as_zone(zone))}"
+
+    async def what(_words: Sequence[str]) -> str:
+        waiting = "; ".join(str(event) for event in panel.waiting)
+        return f"{len(panel.acknowledged)} acknowledged; {len(panel.waiting)} waiting{': ' if waiting else ''}{waiting}"
+
+    kinds = {"KIND": known_kind}
+    return [
+        Verb("press ZONE [KIND]", f"an alarm, panic if no kind is said: {', '.join(KINDS)}", press, kinds),
+        Verb("restore ZONE", "the return of what was pressed there last", restore),
+        Verb("code CODE ZONE", "any code, for example 1120, or PA of SIA", code, {"CODE": panel.known_code}),
+        Verb("list", "what was acknowledged, and what waits", what),
+        *common_verbs(panel),
+    ]
 
 
 def camera_verbs(camera: "CameraSimulator") -> list[Verb]:
@@ -105,7 +185,7 @@ def county_verbs(county: "County") -> list[Verb]:
     async def receipts(words: Sequence[str]) -> str:
         from simulators.county import Honesty  # noqa: PLC0415 - loaded by whoever has a county
 
-        county.clerk.be(Honesty(_take(words, 1)[0]))
+        county.clerk.be(Honesty(take(words, 1)[0]))
         return "ok"
 
     async def lose_store(_words: Sequence[str]) -> str:
@@ -113,7 +193,7 @@ def county_verbs(county: "County") -> list[Verb]:
         return "ok, everything is forgotten"
 
     async def command(words: Sequence[str]) -> str:
-        site_county, site, body = _take(words, 3)
+        site_county, site, body = take(words, 3)
         parsed = json.loads(body)  # a JSONDecodeError is a ValueError
         if not isinstance(parsed, dict):
             raise ValueError("the command is a JSON object")  # noqa: TRY004 - what a person typed, as all else here
@@ -121,7 +201,7 @@ def county_verbs(county: "County") -> list[Verb]:
         return f"{'done' if result.ok else 'refused'}: {json.dumps(dict(result.answer), ensure_ascii=False)}"
 
     async def rubbish(words: Sequence[str]) -> str:
-        site_county, site = _take(words, 2)
+        site_county, site = take(words, 2)
         return f"{county.send_rubbish(site_county, site)} rubbish receipts and commands sent"
 
     async def report(_words: Sequence[str]) -> str:
@@ -141,100 +221,9 @@ def county_verbs(county: "County") -> list[Verb]:
     ]
 
 
-def school_verbs(school: "School") -> list[Verb]:
-    """Points and devices, by the ids of the site file."""
-
-    async def press(words: Sequence[str]) -> str:
-        return f"pressed at {school.press(_take(words, 1)[0]).at_utc:%H:%M:%S.%f} UTC"
-
-    async def release(words: Sequence[str]) -> str:
-        return f"released at {school.release(_take(words, 1)[0]).at_utc:%H:%M:%S.%f} UTC"
-
-    async def pulse(words: Sequence[str]) -> str:
-        point, seconds = _take(words, 2)
-        press = await school.pulse(point, _seconds(seconds))
-        return f"pressed at {press.at_utc:%H:%M:%S.%f} UTC for {seconds} s"
-
-    async def value(words: Sequence[str]) -> str:
-        point, number = _take(words, 2)
-        school.set_value(point, _number(number))
-        return "ok"
-
-    async def fault(words: Sequence[str]) -> str:
-        device, name = _take(words, 2)
-        await school.misbehave(device, _fault(name))
-        return "ok"
-
-    async def power_cycle(words: Sequence[str]) -> str:
-        device, seconds = _take(words, 2)
-        await school.power_cycle(device, _seconds(seconds))
-        return "ok, back again"
-
-    async def what(_words: Sequence[str]) -> str:
-        points = "\n".join(f"{name}  {one.point.kind}" for name, one in school.points.items())
-        return f"{points}\ndevices: {', '.join(school.devices)}"
-
-    return [
-        Verb("press POINT", "bring it into alarm; it stays so", press),
-        Verb("release POINT", "bring it to rest", release),
-        Verb("pulse POINT SECONDS", "press for so long; a latched one stays", pulse),
-        Verb("value POINT NUMBER", "let it measure that, in its unit", value),
-        Verb("fault DEVICE FAULT", f"of a device, bus or camera: {', '.join(Fault)}", fault),
-        Verb("power-cycle DEVICE SECONDS", "off without a goodbye, on again after so long", power_cycle),
-        Verb("list", "the points with their kinds, and the devices", what),
-    ]
-
-
-def find_input(slaves: "Mapping[int, ModbusSlave]", place: str) -> "tuple[ModbusSlave, int]":
-    """`1/0` is address 0 of slave 1. Raises ValueError that says which slaves there are."""
-    slave, _, address = place.partition("/")
-    if not (slave.isdecimal() and address.isdecimal()):
-        raise ValueError(f"{place!r}: give SLAVE/ADDRESS, for example 1/0")
-    if int(slave) not in slaves:
-        raise ValueError(
-            f"no slave {slave}; there are: {', '.join(str(number) for number in sorted(slaves))}"
-        )
-    return slaves[int(slave)], int(address)
-
-
 def _power_cycle(simulator: Simulator) -> Verb:
     async def power_cycle(words: Sequence[str]) -> str:
-        await simulator.power_cycle(_seconds(_take(words, 1)[0]))
+        await simulator.power_cycle(as_seconds(take(words, 1)[0]))
         return "ok, back again"
 
     return Verb("power-cycle SECONDS", "off without a goodbye, on again after so long", power_cycle)
-
-
-def _take(words: Sequence[str], count: int) -> Sequence[str]:
-    if len(words) != count:
-        raise ValueError(
-            f"{count} word{'s' if count > 1 else ''} wanted after the command, {len(words)} given; see `help`"
-        )
-    return words
-
-
-def _fault(word: str) -> Fault:
-    if word not in set(Fault):
-        raise ValueError(f"no fault {word!r}; there are: {', '.join(Fault)}")
-    return Fault(word)
-
-
-def _seconds(word: str) -> float:
-    seconds = _number(word)
-    if not 0 <= seconds <= LONGEST_SECONDS:
-        raise ValueError(f"{word} s: give 0 to {LONGEST_SECONDS}")
-    return seconds
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        raise ValueError(f"{word!r}: give a number") from None
-
-
-def _whole(word: str) -> int:
-    try:
-        return int(word)
-    except ValueError:
-        raise ValueError(f"{word!r}: give a whole number") from None

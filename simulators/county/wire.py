@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 #: Topic below the root -> the families of event types that belong there (CONTRACT, MQTT).
 FAMILIES = {
     "event/alarm": ("alarm",),
-    "event/device": ("device", "gateway"),
+    "event/device": ("device", "gateway", "zone", "point", "output"),
     "event/evidence": ("evidence",),
     "event/report": ("report",),
 }

@@ -6,12 +6,16 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from simulators.__main__ import COMMANDS
 from simulators.port import ReservedPort
 from simulators.steer import Steering, Verb
+from tests.simulators.dc09_receiver import receiving
 from tests.simulators.gateway_player import GatewayPlayer
+from tests.simulators.test_contact_id import Computer
 
 
 class Sim:
@@ -148,6 +152,173 @@ async def test_a_taken_port_is_one_line_and_1() -> None:
     taken.release()
     assert told.startswith("campus-sim broker: ")
     assert told.count("\n") == 1
+
+
+async def test_a_subcommand_loads_its_own_libraries_alone() -> None:
+    """No device loads the libraries of camera and county; a panel no site file, a receiver at a line no cryptography."""
+    code = "import sys, simulators.{}.command as c; print(*sorted(sys.modules))"
+    loaded = {}
+    for name in ("dc09", "contact_id", "modbus"):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code.format(name), stdout=asyncio.subprocess.PIPE
+        )
+        loaded[name] = set((await process.communicate())[0].decode().split())
+    for modules in loaded.values():
+        assert not modules & {"av", "cv2", "amqtt", "paho"}
+    assert not (loaded["dc09"] | loaded["contact_id"]) & {"pydantic", "drivers", "gateway.site"}
+    assert "cryptography" in loaded["dc09"]
+    assert "cryptography" not in loaded["contact_id"]
+
+
+async def test_help_names_every_simulator() -> None:
+    """Without a device all are listed, each with its line."""
+    async with campus_sim("--help") as sim:
+        told = (await sim.process.communicate())[0].decode()
+    assert sim.process.returncode == 0
+    assert [name for name in COMMANDS if f"    {name}" not in told] == []
+
+
+# Panels
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_a_panel_presses_and_ends(tmp_path: Path, encrypted: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """`--press` twice with `--once`: both acknowledgements are told, and it ends with 0."""
+    key = bytes(range(32)) if encrypted else None
+    options = []
+    if key is not None:
+        (tmp_path / "key").write_text(f"{key.hex()}\n", encoding="ascii")
+        options = ["--key-file", str(tmp_path / "key")]
+    async with (
+        receiving(key) as receiver,
+        campus_sim(
+            *["dc09-panel", "--port", str(receiver.port), "--format", "cid", "--once", *options],
+            *["--press", "3", "--press", "4"],
+        ) as sim,
+    ):
+        assert await sim.line() == f"panel 1234 dials 127.0.0.1:{receiver.port} over tcp"
+        assert (await sim.line()).startswith("acknowledged 1120 00 003 as 0001 at ")
+        assert (await sim.line()).startswith("acknowledged 1120 00 004 as 0002 at ")
+        assert await sim.end() == 0
+
+
+async def test_a_panel_that_is_not_acknowledged_ends_with_1() -> None:
+    """`--once` waits so long and no longer; what is missing is one line on standard error."""
+    async with receiving() as receiver:
+        receiver.answer = receiver.silence
+        async with campus_sim(
+            *["dc09-panel", "--port", str(receiver.port), "--press", "3", "--once", "--timeout", "0.3"]
+        ) as sim:
+            assert await sim.end() == 1
+            assert sim.process.stderr is not None
+            told = (await sim.process.stderr.read()).decode()
+    assert told == "campus-sim dc09-panel: 1 still to be acknowledged after 0.3 s\n"
+
+
+async def test_a_panel_is_steered_by_lines() -> None:
+    """Presses, restores, codes, faults, clock and power by lines; wrong ones are answered with what would be right."""
+    async with (
+        receiving(transport="udp") as receiver,
+        campus_sim("dc09-panel", "--port", str(receiver.port), "--transport", "udp") as sim,
+    ):
+        await sim.line()
+        assert await sim.tell("fault silent") == "ok"
+        assert await sim.tell("press 3") == "queued NPA3"
+        assert await sim.tell("press 4 fire") == "queued NFA4"
+        assert await sim.tell("restore 4") == "queued NFR4"
+        assert await sim.tell("code RP 0") == "queued NRP0"
+        assert await sim.tell("list") == "0 acknowledged; 4 waiting: NPA3; NFA4; NFR4; NRP0"
+        assert await sim.tell("press x") == "error: zone 'x': give 0 to 999"
+        assert (await sim.tell("press 1 flood")).startswith("error: no kind 'flood'; there are: panic,")
+        assert (await sim.tell("code 1120 1")).startswith("error: '1120': SIA-DCS wants two letters")
+        assert await sim.tell("clock 90") == "ok, until a NAK corrects it"
+        assert (await sim.tell("clock inf")).startswith("error: inf s: give ")
+        assert await sim.tell("power-cycle 0.01") == "ok, back again"
+        assert await sim.tell("fault none") == "ok"
+        for word in ("NPA3", "NFA4", "NFR4", "NRP0"):
+            assert (await sim.line()).startswith(f"acknowledged {word} as 000")
+        assert await sim.tell("quit") == "ok"
+        assert await sim.end() == 0
+
+
+async def test_a_receiver_at_a_line(tmp_path: Path) -> None:
+    """`contact-id` lays a pty under the name that it is given, presses, and can be unplugged."""
+    link = tmp_path / "receiver"
+    async with campus_sim("contact-id", "--serial", str(link), "--press", "3", "--heartbeat", "0.3") as sim:
+        assert await sim.line() == f"receiver on {link}"
+        computer = Computer(str(link))
+        assert (await sim.line()).startswith("acknowledged 5011 181234E12001003 at ")
+        computer.close()
+        assert await sim.tell("unplug") == "ok"
+        assert not link.is_symlink()
+        assert await sim.tell("replug") == "ok"
+        assert link.is_symlink()
+        assert await sim.tell("quit") == "ok"
+        assert await sim.end() == 0
+
+
+# Scenarios
+
+
+async def test_a_scenario_is_played(tmp_path: Path) -> None:
+    """Steps are told at their times and answered beside the keyboard's; with `--once` it ends when all is acknowledged."""
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(
+        """
+        [[step]]
+        at = 0.2
+        do = "fault none"
+        [[step]]
+        at = 0
+        do = "fault silent"
+        [[step]]
+        at = 0.1
+        do = "press 3 duress"
+        """,
+        encoding="utf-8",
+    )
+    async with (
+        receiving() as receiver,
+        campus_sim("dc09-panel", "--port", str(receiver.port), "--scenario", str(scenario), "--once") as sim,
+    ):
+        await sim.line()
+        assert await sim.line() == "0 s  fault silent: ok"
+        assert await sim.line() == "0.1 s  press 3 duress: queued NHA3"
+        assert await sim.line() == "0.2 s  fault none: ok"
+        assert (await sim.line()).startswith("acknowledged NHA3 as 0001")
+        assert await sim.end() == 0
+
+
+async def test_a_scenario_of_a_bus_goes_on_without_once(tmp_path: Path) -> None:
+    """Any simulator plays scenarios; without `--once` it serves on; with it a step that fails is exit 1."""
+    scenario = tmp_path / "s.toml"
+    scenario.write_text('[[step]]\nat = 0\ndo = "press 1/99"\n', encoding="utf-8")
+    arguments = ["modbus", "--port", "0", "--scenario", str(scenario)]
+    async with campus_sim(*arguments) as sim:
+        await sim.line()
+        assert (await sim.line()).startswith("0 s  press 1/99: error: ")
+        assert await sim.tell("quit") == "ok"
+        assert await sim.end() == 0
+    async with campus_sim(*arguments, "--once") as sim:
+        assert await sim.end() == 1
+
+
+async def test_a_bad_scenario_starts_nothing(tmp_path: Path) -> None:
+    """A step that can't be done is refused with its line and number before the simulator is there."""
+    scenario = tmp_path / "s.toml"
+    scenario.write_text('[[step]]\nat = 0\ndo = "press 9/0"\n', encoding="utf-8")
+    async with campus_sim("modbus", "--port", "0", "--scenario", str(scenario)) as sim:
+        assert await sim.line() == ""
+        assert await sim.end() == 1
+        assert sim.process.stderr is not None
+        told = (await sim.process.stderr.read()).decode()
+    assert told == f"campus-sim modbus: {scenario} line 1, step 1: no slave 9; there are: 1\n"
+
+
+async def test_once_wants_something_to_end_after() -> None:
+    """`--once` without a scenario is refused where nothing else would end it."""
+    async with campus_sim("modbus", "--port", "0", "--once") as sim:
+        assert await sim.end() == 1
 
 
 @pytest.mark.parametrize("error", [ValueError("wrong"), OSError("wrong"), TimeoutError("wrong")])
