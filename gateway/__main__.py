@@ -7,7 +7,7 @@ from pathlib import Path
 
 from drivers import DRIVERS
 from gateway import __version__
-from gateway.cli import bench, check, demo, fsck, run, users
+from gateway.cli import bench, check, demo, fsck, probe, run, users
 from gateway.driver import DriverSpec
 from gateway.errors import SiteFileError
 
@@ -46,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _add(commands, "check", check.check, "is the site file right; reads that file alone")
     command.add_argument("site", type=Path, metavar="SITE.toml")
+    command.add_argument("--json", action="store_true", help="for machines")
+
+    command = _add(commands, "probe", probe.probe, "talk to each device once: is it there, what does it say")
+    command.add_argument("site", type=Path, metavar="SITE.toml")
+    command.add_argument("device", nargs="?", metavar="DEVICE", help="this device or bus only")
     command.add_argument("--json", action="store_true", help="for machines")
 
     command = _add(commands, "fsck", fsck.fsck, "verify the numbered invariants on a site's store and files")

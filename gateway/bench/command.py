@@ -6,7 +6,7 @@ import json
 import sqlite3
 import sys
 
-from gateway.bench import idle, latency, storm
+from gateway.bench import bus, idle, latency, receivers, storm
 from gateway.bench.figures import Result
 from gateway.bench.machine import Machine, Quiet, look
 from gateway.bench.processes import BenchError
@@ -38,6 +38,10 @@ async def _run(arguments: argparse.Namespace) -> Result:
             return await storm.run(arguments.dir, count=arguments.count or 20_000)
         case "idle":
             return await idle.run(arguments.dir, seconds=arguments.seconds)
+        case "receivers":
+            return await receivers.run(arguments.dir, count=arguments.count or 5_000)
+        case "bus":
+            return await bus.run(arguments.dir, seconds=arguments.seconds)
         case name:
             raise BenchError(f"there is no benchmark {name!r}")
 

@@ -18,7 +18,17 @@ class Percentiles:
         return f"p50 {self.p50:.2f}, p99 {self.p99:.2f}"
 
 
-Figure = float | int | Percentiles | tuple[str, ...]
+@dataclass(frozen=True, slots=True)
+class Each:
+    """One figure for each of several things, by name."""
+
+    of: Mapping[str, float]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in self.of.items())
+
+
+Figure = float | int | Percentiles | Each | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +61,7 @@ class Result:
 
     def document(self, name: str, machine: Machine) -> dict[str, object]:
         """The JSON of the contract (CONTRACT, "A benchmark's JSON")."""
-        figures = {
-            key: asdict(figure) if isinstance(figure, Percentiles) else figure
-            for key, figure in self.figures.items()
-        }
+        figures = {key: _plain(figure) for key, figure in self.figures.items()}
         return {"name": name, "machine": asdict(machine), "figures": figures}
 
 
@@ -67,3 +74,13 @@ def _rank(values: Sequence[float], share: float) -> float:
     if not values:
         raise ValueError("no durations: nothing was measured")
     return round(sorted(values)[max(0, math.ceil(share * len(values)) - 1)], 3)
+
+
+def _plain(figure: Figure) -> object:
+    match figure:
+        case Percentiles():
+            return asdict(figure)
+        case Each():
+            return dict(figure.of)
+        case _:
+            return figure

@@ -61,6 +61,7 @@ poll_ms = 100
 """
     return head + "".join(
         f'[[device.point]]\nid = "button-{n}"\nkind = "panic"\nfunction = "discrete"\naddress = {n}\n'
+        "return_after_s = 0\n"  # the next press comes at once
         "return_debounce = 1\n"
         for n in range(BUTTONS)
     )

@@ -104,7 +104,7 @@ def storm_spec(start: asyncio.Event, fired: Callable[[Fired], None]) -> DriverSp
         device=StormKeys,
         point=NoKeys,
         build=build,
-        reports_state=False,
+        reports_state=True,
         notices_loss_within_s=1.0,
         advice=lambda _connection: [],
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.driver import DriverSpec
 
 #: What there is to measure (CONTRACT, `bench`).
-NAMES = ("latency", "storm", "idle")
+NAMES = ("latency", "storm", "idle", "bus", "receivers")
 
 #: Where state directories go unless told otherwise: a disk. On many machines /tmp is memory, where an fsync costs nothing.
 PLACE = Path("/var/tmp")  # noqa: S108 - below it every run has a directory of its own
@@ -18,10 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, for machines")
     parser.add_argument(
-        "--count", type=_whole, metavar="N", help="presses (latency, 1000) or events (storm, 20000)"
+        "--count",
+        type=_whole,
+        metavar="N",
+        help="presses (latency, 1000), events (storm, 20000) or messages of each protocol (receivers, 5000)",
     )
     parser.add_argument(
-        "--seconds", type=_whole, default=60, metavar="N", help="how long to watch (idle, 60)"
+        "--seconds", type=_whole, default=60, metavar="N", help="how long to watch (idle, bus: 60)"
     )
     parser.add_argument("--dir", type=Path, default=PLACE, help=f"the disk to measure on ({PLACE})")
 

@@ -42,6 +42,23 @@ _WORDS: dict[str, dict[Language, str]] = {
     "fsck-clean": {"zh": "没有发现问题", "en": "nothing is wrong"},
     "fsck-found": {"zh": "发现 {count} 处问题", "en": "{count} findings"},
     "fsck-repaired": {"zh": "已修复：{text}", "en": "repaired: {text}"},
+    "probe-good": {"zh": "正常", "en": "ok  "},
+    "probe-bad": {"zh": "异常", "en": "FAIL"},
+    "probe-unknown": {
+        "zh": "站点文件中没有设备或总线 {device}；有：{known}",
+        "en": "the site file has no device or bus {device}; it has: {known}",
+    },
+    "probe-cannot": {"zh": "驱动 {driver} 不能探测", "en": "driver {driver} can't probe"},
+    "probe-too-long": {
+        "zh": "{seconds} 秒内没有探测完",
+        "en": "the probe did not end within {seconds} s",
+    },
+    "probe-camera": {
+        "zh": "未探测  {camera}：目前不探测摄像机；看界面“设备”页是否在线",
+        "en": "not probed  {camera}: cameras are not probed yet; see on the console whether it is online",
+    },
+    "probe-well": {"zh": "全部正常", "en": "all is well"},
+    "probe-found": {"zh": "{count} 处异常", "en": "not well: {count}"},
     "user-added": {"zh": "已添加账号 {name}", "en": "account {name} was added"},
     "user-changed": {"zh": "账号 {name} 的密码已更改", "en": "the password of {name} was changed"},
     "user-disabled": {"zh": "账号 {name} 已停用", "en": "account {name} was disabled"},

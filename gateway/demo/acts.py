@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 
-from gateway.demo.play import GATE, OFFICE, SMOKE
+from gateway.demo.play import DETECTOR, GATE, OFFICE, OPERATOR, PANEL, SMOKE
 from gateway.demo.stage import Stage
 from gateway.demo.telling import Teller
 
@@ -28,12 +28,14 @@ class Acts:
         self._teller = teller
         self._camera_is_on = True
         self._smoke = False
+        self._fire = False
         self._pressing = False
         self._killing = False
         self._under_way: set[asyncio.Task[None]] = set()
         self._acts: dict[str, Callable[[], Coroutine[None, None, None]]] = {
             "b": self._press,
             "s": self._toggle_smoke,
+            "f": self._toggle_fire,
             "l": self._toggle_link,
             "c": self._toggle_camera,
             "k": self._kill,
@@ -56,7 +58,7 @@ class Acts:
 
     async def tidy(self) -> None:
         """Everything at rest: buttons up, link whole, camera on, gateway running. After a script that was left."""
-        for point in (GATE, OFFICE, SMOKE):
+        for point in (GATE, OFFICE, SMOKE, DETECTOR):
             self._stage.school.release(point)
         await self._stage.restore_link()
         await self._stage.school.power_on(self._stage.camera)
@@ -97,6 +99,14 @@ class Acts:
             self._stage.press(SMOKE)
         else:
             self._stage.school.release(SMOKE)
+
+    async def _toggle_fire(self) -> None:
+        """A detector of the fire panel; then somebody resets the panel."""
+        self._fire = not self._fire
+        if self._fire:
+            self._stage.press(DETECTOR)
+        else:
+            self._stage.school.reset(PANEL, OPERATOR)
 
     async def _toggle_link(self) -> None:
         if self._stage.link_is_up:

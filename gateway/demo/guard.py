@@ -1,4 +1,4 @@
-"""A guard at the real console: signs in over HTTP, looks at the alarms, acknowledges and closes them."""
+"""A guard at the real console: signs in over HTTP, looks at the alarms, silences, acknowledges and closes them."""
 
 import asyncio
 import json
@@ -59,6 +59,10 @@ class Guard:
     async def acknowledge(self, alarm: str) -> None:
         """It has been seen."""
         await self._ask("POST", f"alarms/{alarm}/acknowledge", {})
+
+    async def silence(self) -> None:
+        """No sound any more for what is open now (消音)."""
+        await self._ask("POST", "silence", {})
 
     async def close(self, alarm: str, verdict: str | None = None) -> None:
         """End it, with a verdict if it is critical or high."""

@@ -2,19 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
-import av
-import numpy as np
-
+from gateway.demo.footage import clock_in
 from gateway.demo.guard import ConsoleRefused, Json
 from gateway.demo.process import GatewayDied
 from gateway.demo.stage import Stage
 from gateway.demo.telling import ROUND_S, Teller
 from gateway.demo.words import Words
 from gateway.model import GATEWAY, EventType
-from simulators.camera.picture import read_clock
 from simulators.county import Event
 
 #: So long one thing may take on a loaded machine; seconds.
@@ -22,9 +18,10 @@ PATIENCE_S = 40.0
 #: A receipt is there within a tenth of a second on a quiet one; seconds.
 RECEIPT_S = 10.0
 
-STEPS = ("start", "press", "close", "cut", "blind", "back", "camera", "kill", "retention")
+STEPS = ("start", "press", "close", "fire", "cut", "blind", "back", "camera", "kill", "retention")
 
 GATE, OFFICE, SMOKE = "gate-button", "office-button", "hall-smoke"
+PANEL, DETECTOR, OPERATOR = "fire-panel", "stage-smoke", 7  # who resets it
 
 _LOOK_S = 0.1
 _LOST_AT_MOST = timedelta(seconds=3)  # fragments are a second; a loaded machine adds to that
@@ -56,6 +53,7 @@ class Day:
             self._start,
             self._press,
             self._close,
+            self._fire,
             self._cut,
             self._blind,
             self._back,
@@ -89,7 +87,11 @@ class Day:
         await self._heard(EventType.STREAM_STARTED, GATEWAY)
         await self._heard(EventType.GATEWAY_STARTED, GATEWAY)
         for device in self._stage.site.devices:
-            await self._heard(EventType.DEVICE_ONLINE, device.id)
+            if (
+                device.id != PANEL
+            ):  # it calls us: of its first call there is no event, for it had not been lost
+                await self._heard(EventType.DEVICE_ONLINE, device.id)
+        await self._until(self._has_called, "why-console", what=PANEL)
 
     async def _press(self) -> None:
         self._stage.press(GATE)
@@ -97,6 +99,23 @@ class Day:
 
     async def _close(self) -> None:
         await self._answer(GATE, "real")
+
+    async def _fire(self) -> None:
+        """The panel's alarm sounds, is silenced without being acknowledged, and returns by the reset at the panel."""
+        self._stage.press(DETECTOR)
+        raised = await self._heard(EventType.ALARM_RAISED, DETECTOR)
+        await self._until(lambda: self._is_sounding(on=True), "why-quiet")
+        self._teller.say("sounder-on")
+        await self._receipted(raised)
+        await self._clock.sleep(self._pause_s)
+        await self._guard.silence()
+        await self._heard(EventType.ALARM_SILENCED, DETECTOR)
+        await self._until(lambda: self._is_sounding(on=False), "why-sounding")
+        self._teller.say("sounder-off")
+        await self._clock.sleep(self._pause_s)
+        self._stage.school.reset(PANEL, OPERATOR)
+        await self._heard(EventType.ALARM_RETURNED, DETECTOR)
+        await self._answer(DETECTOR, "test", by_hand=False)
 
     async def _cut(self) -> None:
         await self._stage.cut_link()
@@ -174,7 +193,7 @@ class Day:
             raise StepFailed(self._words("miss-held", file=stage.seeded.held.name))
         await self._until(self._is_recovered, "why-recovered")
         newest = (await asyncio.to_thread(stage.recorded))[-1]
-        shown = await asyncio.to_thread(_clock_in, stage.shelf.path(newest.path))
+        shown = await asyncio.to_thread(clock_in, stage.shelf.path(newest.path))
         if shown is None or abs(shown - newest.start) > _CLOCKS_APART:
             raise StepFailed(self._words("why-picture", file=newest.path, shown=shown))
         self._teller.say("picture", time=f"{shown:%H:%M:%S}")
@@ -244,6 +263,12 @@ class Day:
     async def _is_link(self, *, up: bool) -> bool:
         return await self._guard.is_link_up() is up
 
+    async def _has_called(self) -> bool:
+        return any(one["id"] == PANEL and one["presence"] == "online" for one in await self._guard.devices())
+
+    async def _is_sounding(self, *, on: bool) -> bool:
+        return self._stage.is_sounding is on
+
     async def _is_tidy(self) -> bool:
         return await asyncio.to_thread(lambda: self._stage.seeded.left == 0)
 
@@ -273,10 +298,3 @@ class Day:
             if self._clock.monotonic() > deadline:
                 raise StepFailed(self._words(why, seconds=f"{limit_s:g}", **values))
             await self._clock.sleep(_LOOK_S)
-
-
-def _clock_in(segment: Path) -> datetime | None:
-    """What the clock in the first picture of a recorded file says."""
-    with av.open(str(segment)) as footage:
-        picture = next(footage.decode(video=0))
-        return read_clock(np.asarray(picture.to_ndarray(format="gray"), np.uint8))

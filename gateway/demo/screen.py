@@ -32,6 +32,7 @@ _STYLES = {
     "campus.alarm.repeated.v1": "bold red",
     "campus.alarm.escalated.v1": "bold red",
     "campus.alarm.acknowledged.v1": "yellow",
+    "campus.alarm.silenced.v1": "yellow",
     "campus.alarm.returned.v1": "cyan",
     "campus.alarm.closed.v1": "green",
     "campus.device.offline.v1": "magenta",
@@ -118,9 +119,8 @@ class Screen:
         gateway = words("gateway-runs", pid=facts.pid) if facts.pid else words("gateway-dead")
         link = words("link-up") if facts.link_is_up else words("link-down")
         backlog = words("backlog", count=facts.waiting)
-        grid.add_row(
-            words("gateway"), _lamp(gateway, good=facts.pid is not None), words("alarms", count=facts.alarms)
-        )
+        alarms = words("alarms-sounding" if facts.sounding else "alarms", count=facts.alarms)
+        grid.add_row(words("gateway"), _lamp(gateway, good=facts.pid is not None), alarms)
         grid.add_row(words("link"), _lamp(link, good=facts.link_is_up), backlog)
         grid.add_row(
             words("county"),

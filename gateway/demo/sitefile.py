@@ -13,6 +13,7 @@ PLACES = (
 #: How the file names each address that has to be another one for each demo.
 PORTS: Mapping[str, tuple[str, int]] = {
     "modbus": ("port = {}", 5020),
+    "fire": ("port = {}", 26875),
     "camera": ("rtsp://127.0.0.1:{}/", 8554),
     "broker": ("port = {}", 1883),
     "console": ("port = {}", 8080),

@@ -163,6 +163,11 @@ class Stage:
         await self._line.restore()
         self.link_is_up = True
 
+    @property
+    def is_sounding(self) -> bool:
+        """Whether a sounder is on, as its module has it."""
+        return any(output.is_on for output in self.school.outputs.values())
+
     # ---- footage
 
     @property

@@ -32,6 +32,7 @@ class Facts:
     expired_left: int
     held: bool
     recorded: int
+    sounding: bool = False
     alarms: int = 0
     devices: tuple[tuple[str, str], ...] = ()
 
@@ -118,6 +119,7 @@ class Watcher:
             expired_left=left,
             held=held,
             recorded=recorded,
+            sounding=stage.is_sounding,
             alarms=self._alarms,
             devices=self._devices,
         )

@@ -184,11 +184,15 @@ class Timeline:
                 if row.id is None
                 and row.subject == subject
                 and row.pressed is not None
-                # an event's time is cut to milliseconds
-                and row.pressed.replace(microsecond=row.pressed.microsecond // 1000 * 1000) <= at
+                and _cut(row.pressed, at) <= at
             ),
             None,
         )
+
+
+def _cut(moment: datetime, like: datetime) -> datetime:
+    """As exact as the other one is: an event's time is cut to milliseconds, and a fire panel tells whole seconds."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000 if like.microsecond else 0)
 
 
 def _stamp(moment: datetime | None) -> str | None:

@@ -70,6 +70,17 @@ def test_a_storm_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("broker")
+def test_receivers_take_every_message_of_fifty_panels(tmp_path: Path) -> None:
+    """Each protocol has its rate, also against the journal alone; none is acknowledged that is not an event (exit 1)."""
+    figures = bench(tmp_path, "receivers", "--count", "100")
+
+    assert figures["panels"] == 50
+    assert figures["messages_per_s"].keys() == {"dc09", "gb26875", "contact_id"}
+    assert all(rate > 0 for rate in figures["messages_per_s"].values())
+    assert figures["ratio"].keys() == figures["messages_per_s"].keys()
+
+
+@pytest.mark.usefixtures("broker")
 def test_idle_watches_a_gateway_at_work_without_media_libraries(tmp_path: Path) -> None:
     """Ten devices are polled, a camera is recorded by another process, and the alarm process has no media library."""
     figures = bench(tmp_path, "idle", "--seconds", "2")

@@ -41,6 +41,12 @@ DAY = [
     ("alarm.acknowledged", "gate-button"),
     ("alarm.returned", "gate-button"),
     ("alarm.closed", "gate-button"),
+    # the fire panel: silenced, reset, then acknowledged
+    ("alarm.raised", "stage-smoke"),
+    ("alarm.silenced", "stage-smoke"),
+    ("alarm.returned", "stage-smoke"),
+    ("alarm.acknowledged", "stage-smoke"),
+    ("alarm.closed", "stage-smoke"),
     # while the link is down
     ("alarm.raised", "gate-button"),
     ("alarm.returned", "gate-button"),
@@ -60,6 +66,7 @@ DAY = [
 ]
 PRESSES = [
     "gate-button",
+    "stage-smoke",
     "gate-button",
     "gate-button",
     "office-button",
@@ -143,7 +150,8 @@ async def test_the_scripted_day_is_seen_by_the_county(tmp_path: Path) -> None:
         assert not day.processes()
         assert not day.directories()
     text = "\n".join(day.lines)
-    assert text.count("✓") == 9
+    assert text.count("✓") == 10
+    assert text.index("the sounder is on") < text.index("the sounder is off")
     assert "the held segment" in text
     assert "no gap, no violation" in text
 

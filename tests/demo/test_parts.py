@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers import DRIVERS
-from gateway.demo.play import GATE, OFFICE, SMOKE, STEPS
+from gateway.demo.play import DETECTOR, GATE, OFFICE, PANEL, SMOKE, STEPS
 from gateway.demo.seed import SEGMENTS, seed
 from gateway.demo.sitefile import PORTS, write_site_file
 from gateway.demo.timeline import Timeline, TraceReader
@@ -101,7 +101,10 @@ def test_the_demos_site_file_can_be_used_by_hand(tmp_path: Path) -> None:
 
     site = load_site(tmp_path / "demo.toml", DRIVERS)
 
-    assert {GATE, OFFICE, SMOKE} <= set(School(site).points)
+    school = School(site)
+    assert {GATE, OFFICE, SMOKE, DETECTOR} <= set(school.points)
+    assert PANEL in school.devices
+    assert set(school.outputs) == {"gate-sounder"}
     assert site.retention.keep_days == site.retention.delete_after_days == 90
 
 
@@ -185,6 +188,15 @@ def test_each_press_finds_its_own_event(tmp_path: Path) -> None:
         (5, "05.000Z"),
     ]
     assert not timeline.unanswered()
+
+
+def test_a_panel_tells_whole_seconds(tmp_path: Path) -> None:
+    """Its event is that of the press in the same second, though its time is a little before; not of one in the next."""
+    timeline = Timeline(TraceReader(tmp_path / "trace"))
+    timeline.pressed("stage", seconds(1.4))
+    timeline.pressed("stage", seconds(2.1))
+    timeline.heard(event(1, "alarm.raised", "stage", seconds(1)))
+    assert [row.id for row in timeline.rows] == ["id-1", None]
 
 
 def test_what_the_console_knows_is_the_countys_event_later(tmp_path: Path) -> None:
