@@ -77,7 +77,7 @@ def test_the_page_has_words_for_everything_the_house_can_say() -> None:
         for half in (chinese.split("zh: {", 1)[1], english.split("\n};")[0])
     ]
     assert sorted(keys[0]) == sorted(keys[1])
-    assert len(AlarmState) == 5  # alarms.js derives its words from the times, as the model does
+    assert len(AlarmState) == 5  # alarm.js derives its words from the times, as the model does
 
 
 def test_there_is_plain_advice_for_every_kind_and_every_code_of_health() -> None:

@@ -342,6 +342,12 @@ def one_act(dice: random.Random, now: Any) -> Any:  # an act upon a journal, and
     )
 
 
+def is_back(journal: Journal, clock: ManualClock) -> bool:
+    """Whether it is on its disk again; it tries when its time has come, which passes here."""
+    clock.advance(1)
+    return journal.status.durability is Durability.DISK
+
+
 async def tried(act: Awaitable[object]) -> str:
     """What was refused, if it was."""
     try:
@@ -371,8 +377,7 @@ async def test_a_life_partly_in_memory_is_as_one_on_disk(tmp_path: Path, seed: i
                 gone = take_away(shaky)
             if number == back and gone is not None:
                 bring_back(shaky, gone)
-                clock.advance(30)
-                await until(lambda: shaky.status.durability is Durability.DISK)
+                await until(lambda: is_back(shaky, clock), 30)
             clock.advance(1)
             act = one_act(dice, clock.now())
             answers = [await tried(act(journal)) for journal in (steady, shaky)]

@@ -141,7 +141,7 @@ def _put(found: dict[str, T], name: str, keys: T) -> None:
 def parse_profile(text: str) -> Profile:
     """A profile from its TOML. Raises ValueError with what is wrong, in words."""
     if len(text) > MOST_CHARACTERS:
-        raise ValueError(f"is longer than {MOST_CHARACTERS} characters; that is no profile")
+        raise ValueError(f"is no profile: it has at most {MOST_CHARACTERS} characters")
     try:
         return Profile.model_validate(tomllib.loads(text))
     except ValidationError as error:

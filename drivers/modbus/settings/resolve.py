@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from drivers.modbus.settings.inputs import InputKeys, PointKeys
 from drivers.modbus.settings.keys import BusKeys, DeviceKeys
 from drivers.modbus.settings.outputs import OutputKeys, SwitchKeys
-from drivers.modbus.settings.profile import Profile, parse_profile, shipped_profile, words_of
+from drivers.modbus.settings.profile import MOST_CHARACTERS, Profile, parse_profile, shipped_profile, words_of
 from gateway.driver import ConnectedDevice, ConnectedOutput, ConnectedPoint, Connection
 from gateway.errors import GatewayError, SiteFileError
 from gateway.model import Kind
@@ -84,8 +84,8 @@ def _profile_of(connection: SiteConnection, keys: DeviceKeys) -> Profile | None:
         )  # no secret, but what reads files beside the site file
     except SiteFileError as error:
         raise ValueError(
-            f"profile_file {keys.profile_file!r} can't be read; put it beside the site file, "
-            "and let the gateway's user read it"
+            f"profile_file {keys.profile_file!r} can't be read; put it beside the site file, as text of at most "
+            f"{MOST_CHARACTERS} characters, and let the gateway's user read it"
         ) from error
     try:
         return parse_profile(text)

@@ -1,6 +1,7 @@
 // The desk: follows the gateway live, and shows what happens and where before anything else.
 
-import { AlarmList, isSilent, kindOf, whereOf } from "./alarms.js";
+import { isSilent, kindOf, whereOf } from "./alarm.js";
+import { AlarmList } from "./alarms.js";
 import { session, signOut, whyNoEvents } from "./api.js";
 import { DevicesView } from "./devices.js";
 import { askDrill } from "./dialogs.js";

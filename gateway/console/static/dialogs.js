@@ -3,7 +3,7 @@
 import { adviceFor, technical } from "./advice.js";
 import { get, post } from "./api.js";
 import { el, icon, time, toast } from "./dom.js";
-import { kindOf, responseOf, stateOf, whereOf } from "./alarms.js";
+import { kindOf, responseOf, stateOf, whereOf } from "./alarm.js";
 import { say, words } from "./words.js";
 
 /** Close an alarm; resolves to what it became, or null if the guard thought better of it. */

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { ago, el, icon, time } from "./dom.js";
-import { kindOf, responseOf, whereOf } from "./alarms.js";
+import { kindOf, responseOf, whereOf } from "./alarm.js";
 import { showDetails } from "./dialogs.js";
 import { say, words } from "./words.js";
 

@@ -1,6 +1,6 @@
 // Sound of this browser, and 消音: what the gateway says is silenced is silent here too, until it says that somebody pressed again.
 
-import { isAcknowledged, isShelved, isSilent } from "./alarms.js";
+import { isAcknowledged, isShelved, isSilent } from "./alarm.js";
 import { post } from "./api.js";
 import { icon, toast } from "./dom.js";
 import { say, words } from "./words.js";
