@@ -133,10 +133,9 @@ class Directory:
         return tuple(point for point in self._points.values() if point.test_days > 0)
 
     def _carries_life_safety(self, subject: str) -> bool:
-        """Whether a panic, duress or fire point hangs on this device or bus."""
+        """Whether a panic, duress or fire point hangs on this device or bus, or a panel, which may tell of one at any address."""
         return any(
-            point.kind in _CARRYING
+            not device.reports_state or any(point.kind in _CARRYING for point in device.points)
             for device in self._devices.values()
             if subject in (device.id, device.connection)
-            for point in device.points
         )

@@ -74,6 +74,14 @@ def test_what_it_means_to_lose_something(directory: Directory, subject: str, sev
     assert directory.of_own(kind, subject).severity is severity
 
 
+def test_losing_a_panel(tmp_path: Path) -> None:
+    """A panel can tell of a fire at an address that no point names: it is high to lose, whatever points the file has of it."""
+    panel = '[[device]]\nid = "panel"\nzone = "gate"\ndriver = "gb26875"\nport = 9001\npanel = 889\n'
+    directory = Directory(load(tmp_path, SITE + panel))
+
+    assert directory.of_own(Kind.DEVICE_LOST, "panel").severity is Severity.HIGH
+
+
 def test_what_the_file_names(directory: Directory) -> None:
     """Devices and buses are known by id."""
     assert [directory.has_connection(name) for name in ("bus-1", "alone", "cam", "button")] == [
