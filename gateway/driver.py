@@ -110,10 +110,11 @@ class Sink(Protocol):
         """Count input that could not be understood; the first bytes are kept for the technician."""
         ...
 
-    async def stranger(self, data: bytes, why: str) -> None:
+    async def stranger(self, data: bytes, why: str, device: str | None = None) -> None:
         """Somebody calls whom the site file does not know, or with a wrong key: counted, and shown as a fault.
 
-        It is never acknowledged. `why` says who it was and what to do: no secrets.
+        It is never acknowledged. `why` says who it was and what to do: no secrets. `device` is the one it says to be, if
+        it is known: that fault is the device's own, so that no other caller can hide it.
         """
         ...
 

@@ -12,7 +12,7 @@ from gateway.supervisor import keeper
 from gateway.supervisor.strangers import STRANGER_GONE_S, Strangers
 from tests.clocks import ManualClock
 from tests.drivers.recorder import Recorder
-from tests.scripted import Scene, Scripted, serve
+from tests.scripted import BUS, Scene, Scripted, serve
 from tests.wait import until
 
 RAISED, RETURNED = (f"{Kind.UNKNOWN_SENDER.value} {what}" for what in ("raised", "returned"))
@@ -165,3 +165,19 @@ async def test_a_driver_that_breaks_over_a_command_is_said_to(monkeypatch: pytes
         await until(lambda: supervisor.stats()[0].serving)
         with pytest.raises(DeviceUnavailable, match="broke: KeyError"):
             await supervisor.command("module", Command.READ_STATE, minutes=1)
+
+
+async def test_a_wrong_key_is_not_hidden_by_another_stranger() -> None:
+    """While somebody unknown calls all the time, one who says to be a known device is a fault of that device."""
+
+    async def call(sink: Sink) -> None:
+        await sink.presence("module", Presence.ONLINE)
+        await sink.stranger(b"9999", "account 9999 is not in the site file")
+        await sink.stranger(b"1234", "account 1234 calls with a wrong key", "other")
+
+    scene = Scene(call)
+    async with scene.playing(BUS):
+        await until(lambda: len(scene.journal.reasons) == 2)
+
+    raised = [subject for what, subject in scene.journal.own if what == RAISED]
+    assert raised == ["bus", "other"]

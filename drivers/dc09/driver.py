@@ -111,7 +111,8 @@ class _Receiver:
             if call.device is not None:
                 self._supervision.doubts(call.device.id, call.why)
             with suppress(JournalUnwritable):  # the others are served all the same
-                await self._sink.stranger(without_keys(body), call.why)
+                pretended = call.device.id if call.device is not None else None
+                await self._sink.stranger(without_keys(body), call.why, pretended)
             return Taken()
         late = out_of_time(call, self._connection.settings, self._believed_now())
         if late is not None:

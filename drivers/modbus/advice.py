@@ -82,7 +82,8 @@ def _figures(connection: ModbusConnection, usual: BusTime, worst: BusTime) -> It
     if usual.quick and usual.quick_s > quickest:
         yield (
             f"{connection.id}: a round of the quick requests takes {_ms(usual.quick_s)}, so none is made each "
-            f"{_ms(quickest)}; the line is busy all the time, and slow points wait up to {_ms(worst.slow_wait_s)}"
+            f"{_ms(quickest)}; the line is busy all the time"
+            + (f", and slow points wait up to {_ms(worst.slow_wait_s)}" if worst.slow_wait_s else "")
         )
 
 

@@ -66,7 +66,7 @@ class _Ear:
     def malformed(self, device: str | None, data: bytes, why: str) -> None:
         self.lost.append(f"{device} {why}: {data.hex(' ')}")
 
-    async def stranger(self, data: bytes, why: str) -> None:
+    async def stranger(self, data: bytes, why: str, device: str | None = None) -> None:
         pass
 
 

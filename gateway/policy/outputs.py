@@ -49,11 +49,13 @@ class OutputState:
 def wants(rule: OutputRule, alarm: Alarm, *, silenced: bool) -> bool:
     """Whether an alarm asks for the output, whatever the time.
 
-    Duress never does: nobody near may notice it (DESIGN "Severity"). A silence stops sounders only (消音). An alarm
+    Duress never does: nobody near may notice it (DESIGN "Severity"); nor do the gateway's own alarms, for a lost device
+    or a full disk is no reason to clear a school: they sound on the console. A silence stops sounders only (消音). An alarm
     without a zone counts for outputs without zones. A source that never reports its return has returned as soon as it
     is raised; its alarm asks until it is acknowledged instead.
     """
-    if alarm.source.severity not in rule.severities or alarm.source.kind is Kind.DURESS:
+    source = alarm.source
+    if source.severity not in rule.severities or source.kind is Kind.DURESS or source.point is None:
         return False
     if not alarm.is_open or alarm.shelved_until is not None:
         return False

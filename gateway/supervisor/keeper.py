@@ -70,7 +70,10 @@ class Keeper:
         self._told: End | None = None
         self._driver: Driver | None = None
         self._alive_at = clock.monotonic()
-        self._strangers = Strangers(connection.id, journal, clock)
+        self._strangers = {
+            subject: Strangers(subject, journal, clock)
+            for subject in (connection.id, *(device.id for device in connection.devices))
+        }
         self._served = False
         self._counts: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
@@ -158,11 +161,11 @@ class Keeper:
         if self._malformed[whose] == 1:
             logger.warning("%s: unreadable input: %s: %s", whose, why, data[:GARBAGE_BYTES].hex(" "))
 
-    async def stranger(self, data: bytes, why: str) -> None:
+    async def stranger(self, data: bytes, why: str, device: str | None = None) -> None:
         """Count it; the first one, after a while without any, is a fault that lasts until they stop calling."""
         self._counts["strangers"] += 1
         self.last_garbage = Garbage(device=None, data=data[:GARBAGE_BYTES], why=why)
-        await self._strangers.called(why)
+        await self._strangers.get(device or "", self._strangers[self.connection.id]).called(why)
 
     # What others ask of the driver.
 
@@ -225,7 +228,8 @@ class Keeper:
         try:
             while not task.done():
                 self._live()
-                await self._strangers.look()
+                for strangers in self._strangers.values():
+                    await strangers.look()
                 await asyncio.wait({task}, timeout=LOOK_S)
         finally:
             await self._let_go(task)

@@ -1,4 +1,4 @@
-"""Whoever calls a connection and is not known there: one fault, for as long as they call."""
+"""Whoever calls a connection and is not known there, or not who he says: one fault, for as long as they call."""
 
 import logging
 
@@ -14,13 +14,13 @@ STRANGER_GONE_S = 600.0
 
 
 class Strangers:
-    """Those of one connection.
+    """Those of one connection, or those who say to be one of its devices.
 
     Nothing that they do may cost the connection its driver: a journal that refuses is asked again at the next call or look.
     """
 
-    def __init__(self, connection: str, journal: Intake, clock: Clock) -> None:
-        self._connection = connection
+    def __init__(self, subject: str, journal: Intake, clock: Clock) -> None:
+        self._subject = subject
         self._journal = journal
         self._clock = clock
         self._last: float | None = clock.monotonic()  # the fault may be open from before a restart
@@ -33,12 +33,12 @@ class Strangers:
             return
         self._told = True
         try:
-            await self._journal.raise_own(Kind.UNKNOWN_SENDER, self._connection, why)
+            await self._journal.raise_own(Kind.UNKNOWN_SENDER, self._subject, why)
         except JournalUnwritable as error:
             self._told = False
-            logger.debug("%s: a stranger calls, which can't be journalled: %s", self._connection, error)
+            logger.debug("%s: a stranger calls, which can't be journalled: %s", self._subject, error)
         else:
-            logger.warning("%s: a stranger calls: %s", self._connection, why)
+            logger.warning("%s: a stranger calls: %s", self._subject, why)
 
     async def look(self) -> None:
         """Whether they have stopped. Asked every now and then."""
@@ -47,7 +47,7 @@ class Strangers:
             return
         self._last, self._told = None, False
         try:
-            await self._journal.return_own(Kind.UNKNOWN_SENDER, self._connection)
+            await self._journal.return_own(Kind.UNKNOWN_SENDER, self._subject)
         except JournalUnwritable as error:
             self._last = last  # at the next look
-            logger.debug("%s: strangers are gone, which can't be journalled: %s", self._connection, error)
+            logger.debug("%s: strangers are gone, which can't be journalled: %s", self._subject, error)

@@ -14,6 +14,7 @@ class Recorder:
         self.messages: list[Message] = []
         self.notices: list[Notice] = []
         self.strangers: list[tuple[bytes, str]] = []
+        self.pretended: list[str | None] = []
         self.readings: list[Reading] = []
         self.presences: list[tuple[str, Presence, str]] = []
         self.garbage: list[tuple[str | None, bytes, str]] = []
@@ -70,8 +71,9 @@ class Recorder:
             self.notices.extend(message.notices)
         return Durability.DISK
 
-    async def stranger(self, data: bytes, why: str) -> None:
+    async def stranger(self, data: bytes, why: str, device: str | None = None) -> None:
         """Take it."""
+        self.pretended.append(device)
         self.strangers.append((data, why))
 
     def reading(self, reading: Reading) -> None:

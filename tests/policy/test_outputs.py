@@ -57,6 +57,16 @@ def asks(alarm: Alarm, rule: OutputRule = SIREN, *, silenced: bool = False) -> b
     return wants(rule, alarm, silenced=silenced)
 
 
+@pytest.mark.parametrize("kind", [Kind.DEVICE_LOST, Kind.BUS_LOST, Kind.DISK, Kind.SITE_FILE])
+def test_the_gateway_s_own_alarms_switch_nothing(kind: Kind) -> None:
+    """A lost panel or a full disk clears no school, however severe: it sounds on the console."""
+    alarm = raised(kind)
+    own = replace(alarm, source=replace(alarm.source, point=None, severity=Severity.CRITICAL))
+
+    assert asks(replace(own, source=replace(own.source, point="p")))
+    assert not asks(own)
+
+
 @pytest.mark.parametrize("kind", [Kind.PANIC, Kind.FIRE, Kind.SMOKE, Kind.INTRUSION])
 def test_an_alarm_switches_on_until_it_is_acknowledged(kind: Kind) -> None:
     """A sounder is on from the press to the acknowledgement, whether the source has returned or not; in a drill too."""

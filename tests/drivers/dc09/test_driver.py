@@ -232,6 +232,7 @@ async def test_strangers_are_never_answered(sealed: AnyConnection, data: bytes, 
         assert await panel.silent()
 
     assert words in sink.strangers[0][1]
+    assert sink.pretended == ["panel" if "9999" not in words else None]
     assert "127.0.0.1" in sink.strangers[0][1]
     assert not sink.messages
     assert sink.presences_of("panel") == [Presence.UNKNOWN]
