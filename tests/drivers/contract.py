@@ -6,6 +6,7 @@ A driver's test module makes a subclass of `DriverContract` with a fixture `subj
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -380,3 +381,8 @@ def open_files() -> list[str]:
         with suppress(OSError):  # the listing's own is closed by now
             found.append(str(descriptor.readlink()))
     return sorted(found)
+
+
+def left_open(before: list[str]) -> list[str]:
+    """What is open now and was not then; what another test had still to close is no matter."""
+    return sorted((Counter(open_files()) - Counter(before)).elements())

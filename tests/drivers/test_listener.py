@@ -15,7 +15,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.driver import CANCEL_LIMIT_S
 from gateway.errors import DeviceRefused, DeviceUnavailable
 from tests.clocks import ManualClock
-from tests.drivers.contract import open_files
+from tests.drivers.contract import left_open, open_files
 from tests.wait import until
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -92,7 +92,7 @@ async def test_serves_and_lets_go() -> None:
     listener = tcp()
     async with connected_to(listener) as streams:
         assert [await told(stream, b"hello") for stream in streams] == [b"hello"] * 3
-    await until(lambda: open_files() == files, 3)
+    await until(lambda: not left_open(files), 3)
     assert listener.port is None
 
 
@@ -215,7 +215,7 @@ async def test_caller_at_the_very_end() -> None:
                 assert run.done()
             await asyncio.sleep(0)
             gc.collect()  # what was forgotten open would warn
-    await until(lambda: open_files() == files, 3)
+    await until(lambda: not left_open(files), 3)
 
 
 async def test_lets_go_of_a_handler_that_waits() -> None:
@@ -230,7 +230,7 @@ async def test_lets_go_of_a_handler_that_waits() -> None:
     async with connected_to(listener, 1) as (stream,):
         stream[1].write(b"x")
         await asyncio.sleep(0.05)
-    await until(lambda: open_files() == files, 3)
+    await until(lambda: not left_open(files), 3)
 
 
 async def test_keepalive() -> None:

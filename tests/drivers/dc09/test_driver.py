@@ -17,7 +17,7 @@ from gateway.driver import CANCEL_LIMIT_S, Connection
 from gateway.errors import DeviceUnavailable, JournalUnwritable
 from gateway.model import Kind, Level, Origin, Presence
 from tests.clocks import ManualClock
-from tests.drivers.contract import ending, open_files, running
+from tests.drivers.contract import ending, left_open, open_files, running
 from tests.drivers.dc09.site import calling, datagrams, port_of, site
 from tests.drivers.dc09.vectors import (
     ACK,
@@ -522,7 +522,7 @@ async def test_lets_go_when_cancelled(clear: AnyConnection) -> None:
         assert run.cancelled()
         assert time.monotonic() - begun < CANCEL_LIMIT_S
         assert await one.answer() == b""
-    await until(lambda: open_files() == files, 3)
+    await until(lambda: not left_open(files), 3)
 
 
 async def test_error_of_the_sink_ends_the_run(clear: AnyConnection) -> None:
