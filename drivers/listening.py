@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ READ_BYTES = 4096
 Address = tuple[str | int, ...]
 
 
-class Listener:
+class Listener(ABC):
     """What both have: where they listen, and how they end."""
 
     def __init__(self, host: str, port: int, clock: Clock, what: str) -> None:
@@ -48,8 +49,8 @@ class Listener:
             raise first_cause(group) from group
         raise AssertionError("a listener ends only by an error")
 
-    async def _listen(self, tasks: asyncio.TaskGroup) -> NoReturn:
-        raise NotImplementedError
+    @abstractmethod
+    async def _listen(self, tasks: asyncio.TaskGroup) -> NoReturn: ...
 
     def _listens(self, address: Address) -> None:
         self._bound = int(address[1])

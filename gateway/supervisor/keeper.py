@@ -190,6 +190,7 @@ class Keeper:
         except (DeviceUnavailable, DeviceRefused):
             raise
         except Exception as error:
+            logger.debug("%s: driver broke when asked", self.connection.id, exc_info=error)
             raise DeviceUnavailable(f"driver {self._spec.name!r} broke: {error!r}") from error
 
     @property

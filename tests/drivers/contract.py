@@ -132,8 +132,6 @@ class DriverContract:
 
     async def test_present_state_at_rest(self, started: DriverUnderTest) -> None:
         """Whoever connects hears first that the point is normal, as a state and not as an event."""
-        if not started.spec.reports_state:
-            pytest.skip("its protocol can't be asked for the present state")
         sink = Recorder()
 
         async with running(started.spec, started.connection, sink):
@@ -144,8 +142,6 @@ class DriverContract:
 
     async def test_button_held_before_the_connection(self, started: DriverUnderTest) -> None:
         """A button that was pressed while nobody listened is told as the present state, at once."""
-        if not started.spec.reports_state:
-            pytest.skip("its protocol can't be asked for the present state")
         started.hold()
         sink = Recorder()
 

@@ -1,6 +1,7 @@
 """What the simulated panels of the receivers' conformance suite have in common."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ def free_port() -> int:
     return reserved.number
 
 
-class PanelUnderTest:
+class PanelUnderTest(ABC):
     """One panel with one point, in a site file. `tables` makes the device's table from keys for its times."""
 
     device = "panel"
@@ -40,13 +41,13 @@ class PanelUnderTest:
         (connection,) = site_of(self._folder, self._tables(times)).connections
         return connection
 
+    @abstractmethod
     def press(self) -> None:
         """The point goes into alarm."""
-        raise NotImplementedError
 
+    @abstractmethod
     def release(self) -> None:
         """The point returns."""
-        raise NotImplementedError
 
     def flood(self, count: int) -> None:
         """Presses and returns in turn."""
@@ -54,9 +55,9 @@ class PanelUnderTest:
             self.press()
             self.release()
 
+    @abstractmethod
     async def misbehave(self, fault: Fault) -> None:
         """Give the panel this fault."""
-        raise NotImplementedError
 
     async def surround_next(self) -> None:
         """Noise before and after each frame."""

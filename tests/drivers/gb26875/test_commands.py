@@ -24,7 +24,6 @@ from tests.drivers.gb26875.panels import (
     call,
     connection_of,
     frame,
-    free_port,
     serving,
 )
 from tests.drivers.gb26875.vectors import WIRE
@@ -38,11 +37,6 @@ GUARD_ANSWER = b"\x18\x01\x20\x03" + TIME
 
 
 @pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
 def connection(tmp_path: Path, port: int) -> AnyConnection:
     return connection_of(tmp_path, f'host = "127.0.0.1"\nport = {port}\nresend_after_s = 10')
 
@@ -50,11 +44,6 @@ def connection(tmp_path: Path, port: int) -> AnyConnection:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(MOMENT)
-
-
-@pytest.fixture
-def sink() -> Recorder:
-    return Recorder()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -22,37 +20,11 @@ from tests.drivers.gb26875.panels import (
     Panel,
     call,
     component,
-    connection_of,
     frame,
-    free_port,
-    serving,
 )
 from tests.drivers.gb26875.vectors import B3, CENTRE, DEVICE, WIRE
 from tests.drivers.recorder import Recorder
 from tests.wait import until
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def connection(tmp_path: Path, port: int) -> AnyConnection:
-    return connection_of(tmp_path, f'host = "127.0.0.1"\nport = {port}\nresend_after_s = 0.2')
-
-
-@pytest.fixture
-def sink() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-async def panel(connection: AnyConnection, sink: Recorder, port: int) -> AsyncIterator[Panel]:
-    async with serving(connection, sink):
-        panel = await call(port)
-        yield panel
-        await panel.close()
 
 
 async def test_golden_fire(panel: Panel, sink: Recorder) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,36 +19,12 @@ from tests.drivers.gb26875.panels import (
     component,
     connection_of,
     frame,
-    free_port,
     serving,
     system,
 )
 from tests.drivers.gb26875.vectors import CENTRE, DEVICE, WIRE
 from tests.drivers.recorder import Recorder
 from tests.wait import until
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def connection(tmp_path: Path, port: int) -> AnyConnection:
-    return connection_of(tmp_path, f'host = "127.0.0.1"\nport = {port}\nresend_after_s = 0.2')
-
-
-@pytest.fixture
-def sink() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-async def panel(connection: AnyConnection, sink: Recorder, port: int) -> AsyncIterator[Panel]:
-    async with serving(connection, sink):
-        panel = await call(port)
-        yield panel
-        await panel.close()
 
 
 async def test_present_state_is_asked(panel: Panel, sink: Recorder) -> None:

@@ -21,7 +21,6 @@ from tests.drivers.gb26875.panels import (
     component,
     connection_of,
     frame,
-    free_port,
 )
 from tests.drivers.gb26875.vectors import B3, WIRE
 from tests.wait import until
@@ -46,11 +45,6 @@ class Probe:
         finding = next(finding for finding in self.found if words in finding.text)
         assert finding.ok is ok
         return finding
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
 
 
 @pytest.fixture
