@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.clock import Clock
-from gateway.driver import Command, DriverSpec
+from gateway.driver import Command, DriverSpec, Streams
 from gateway.errors import DeviceUnavailable
 from gateway.model import ClockState, Reading
 from gateway.site import Site
@@ -57,6 +57,14 @@ class Devices:
     async def command(self, device: str, command: Command, minutes: int) -> str:
         """Tell a device something. Raises DeviceUnavailable, DeviceRefused, NotFound."""
         return await self._served.command(device, command, minutes=minutes)
+
+    async def streams(self, camera: str) -> Streams:
+        """Where a camera's pictures are. Raises DeviceUnavailable, DeviceRefused, NotFound."""
+        return await self._served.streams(camera)
+
+    async def picture(self, camera: str) -> bytes:
+        """A JPEG from a camera's own snapshot address. Raises DeviceUnavailable, DeviceRefused, NotFound."""
+        return await self._served.picture(camera)
 
     @property
     def _served(self) -> Supervisor:

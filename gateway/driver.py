@@ -186,6 +186,38 @@ class Commandable(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """Where a camera's pictures are, as rtsp and http addresses of the configured host, without user and password."""
+
+    main: str
+    sub: str | None = None
+    snapshot: str | None = None
+
+
+#: A camera's own picture is no longer than so many bytes.
+MOST_PICTURE_BYTES = 8 * 1024 * 1024
+
+
+@runtime_checkable
+class Films(Protocol):
+    """A driver whose device is a camera (capability)."""
+
+    async def streams(self) -> Streams:
+        """Where its pictures are, as it said last; asks it only where that is not known.
+
+        Raises DeviceUnavailable, DeviceRefused.
+        """
+        ...
+
+    async def picture(self) -> bytes:
+        """A JPEG from its own snapshot address, `MOST_PICTURE_BYTES` at most, within 5 s.
+
+        Raises DeviceUnavailable where there is none, DeviceRefused where it says no.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that a probe has found: about which device or connection, is it well, and words to act on."""
 
@@ -210,7 +242,7 @@ class DriverSpec:
     `problems` finds what contradicts itself across tables (two devices with one address, an alarm without a threshold):
     errors of the site file, each naming device or point. `advice` gives the warnings and figures that `check` prints
     for a connection (bus budget, unsupervised wires). `probe` talks to each device of a connection once and yields what
-    it finds, as it finds it, for at most `PROBE_LIMIT_S`; it raises nothing. `commands` are what its devices can be told.
+    it finds, as it finds it, for at most `PROBE_LIMIT_S`; it raises nothing. `commands` are what its devices can be told. `films`: its device is a camera, its driver `Films`.
     """
 
     name: str
@@ -227,4 +259,5 @@ class DriverSpec:
     )
     output: type[BaseModel] | None = None
     listens: bool = False
+    films: bool = False
     commands: frozenset[Command] = field(default_factory=frozenset)

@@ -55,7 +55,7 @@ class School:
         context = Context(names, self._announce)
         self._served = [
             *(_builder(connection)(connection, context) for connection in site.connections),
-            *(_camera(site, camera) for camera in site.cameras),
+            *(_camera(site, camera) for camera in site.cameras if not camera.driven),
         ]
         self._points = {name: point for one in self._served for name, point in one.points.items()}
         self._outputs = {name: output for one in self._served for name, output in one.outputs.items()}
@@ -222,7 +222,8 @@ def _camera(site: Site, camera: Camera) -> Served:
         raise ValueError(
             f"{camera.id}: a simulated camera wants a password; give `username` and `password_file`"
         )
-    url = urlsplit(keys.url)
+    address = keys.url or ""  # the site file is refused without one
+    url = urlsplit(address)
     simulator = CameraSimulator(
         host=url.hostname or "127.0.0.1",
         port=url.port or RTSP_PORT,
@@ -231,4 +232,4 @@ def _camera(site: Site, camera: Camera) -> Served:
         password=site.secret(keys.password_file),
         title=camera.id,
     )
-    return Served(id=camera.id, where=keys.url, simulators=(simulator,), devices={camera.id: simulator})
+    return Served(id=camera.id, where=address, simulators=(simulator,), devices={camera.id: simulator})

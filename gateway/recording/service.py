@@ -185,6 +185,8 @@ class RecordingService:
             self._trouble.note("password", f"{camera.id} is not recorded: {error}", subject=camera.id)
             return None
         user = f"{quote(camera.settings.username, safe='')}:{quote(password, safe='')}@"
+        if camera.settings.url is None:
+            return None
         scheme, rest = camera.settings.url.split("://", 1)
         return CameraTask(
             camera=camera.id, url=f"{scheme}://{user if camera.settings.username else ''}{rest}"

@@ -10,13 +10,24 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.driver import ConnectedDevice, ConnectedOutput, ConnectedPoint, Connection, DriverSpec
 from gateway.model import Kind
-from gateway.site.models import BusSettings, DeviceSettings, OutputSettings, PointSettings, SiteFile
+from gateway.site.models import (
+    BusSettings,
+    CameraSettings,
+    DeviceSettings,
+    Login,
+    OutputSettings,
+    PointSettings,
+    SiteFile,
+)
 from gateway.site.read import validated
 from gateway.site.secrets import read_secret
 from gateway.site.words import problems_of
 
-#: Devices with these drivers are cameras: the recorder serves them, not the supervisor of alarm devices.
-CAMERA_DRIVERS = frozenset({"rtsp"})
+#: The driver of a camera that is a stream's address and nothing more: the recorder alone serves it.
+BARE_CAMERA = "rtsp"
+
+#: What a camera's table has for its driver and for recording: user and password.
+_BOTH = frozenset(Login.model_fields)
 
 #: A panel that calls us hardly ever takes such an alarm back (I5).
 _NEVER_RETURNING = frozenset({Kind.PANIC, Kind.DURESS})
@@ -24,6 +35,12 @@ _NEVER_RETURNING = frozenset({Kind.PANIC, Kind.DURESS})
 AnyConnection = Connection[BaseModel, BaseModel, BaseModel]
 AnyDevice = ConnectedDevice[BaseModel, BaseModel]
 M = TypeVar("M", bound=BaseModel)
+
+
+def is_camera(driver: str | None, drivers: Mapping[str, DriverSpec]) -> bool:
+    """Whether a device with this driver is a camera."""
+    spec = drivers.get(driver or "")
+    return driver == BARE_CAMERA or (spec is not None and spec.films)
 
 
 def returns(point: PointSettings, spec: DriverSpec | None) -> bool:
@@ -63,7 +80,7 @@ class Connections:
                     f"buses in this file: {', '.join(sorted(buses))}" if buses else "this file has no buses"
                 )
                 self._problem(f"{where}.bus", f"there is no [[bus]] {device.bus!r}; {known}")
-            elif device.driver is not None and device.driver not in CAMERA_DRIVERS:
+            elif device.driver is not None and device.driver != BARE_CAMERA:
                 yield from self._connection(where, device, [(index, device)], shared=False)
 
     def _connection(
@@ -77,7 +94,7 @@ class Connections:
         name = head.driver or ""
         spec = self.drivers.get(name)
         if spec is None:
-            known = sorted({*self.drivers, *(() if shared else CAMERA_DRIVERS)})
+            known = sorted({*self.drivers, *(() if shared else (BARE_CAMERA,))})
             what = " for a bus" if shared else ""
             self._problem(
                 f"{where}.driver", f"there is no driver {name!r}{what}; there are: {', '.join(known)}"
@@ -85,8 +102,10 @@ class Connections:
             return
         known_problems = len(self.problems)
         own = dict(head.model_extra or {})
+        if spec.films:
+            own = {key: own[key] for key in own if key not in CameraSettings.model_fields or key in _BOTH}
         bus_keys = own if shared else {k: own.pop(k) for k in list(own) if k in spec.bus.model_fields}
-        own_keys = (BusSettings,) if shared else (spec.device, DeviceSettings)
+        own_keys: list[type[BaseModel]] = [BusSettings] if shared else [spec.device, *_of_a_device(spec)]
         settings = self.validate(spec.bus, bus_keys, where, *own_keys)
         devices = [
             self._device(
@@ -119,7 +138,10 @@ class Connections:
         shared: bool,
     ) -> AnyDevice | None:
         settings = self.validate(
-            spec.device, keys, place, *((DeviceSettings,) if shared else (spec.bus, DeviceSettings))
+            spec.device,
+            keys,
+            place,
+            *([DeviceSettings] if shared else [spec.bus, *_of_a_device(spec)]),
         )
         points = [
             (
@@ -164,3 +186,8 @@ class Connections:
 
     def _problem(self, where: str, what: str) -> None:
         self.problems.append(f"{where}: {what}")
+
+
+def _of_a_device(spec: DriverSpec) -> list[type[BaseModel]]:
+    """Whose keys a device's table may have besides its driver's."""
+    return [DeviceSettings, CameraSettings] if spec.films else [DeviceSettings]

@@ -9,7 +9,7 @@ from gateway.driver import DriverSpec
 from gateway.errors import SiteFileError
 from gateway.model import Kind, Zone
 from gateway.policy.arming import BY_ZONE
-from gateway.site.connections import CAMERA_DRIVERS, Connections, returns
+from gateway.site.connections import BARE_CAMERA, Connections, is_camera, returns
 from gateway.site.models import CameraSettings, DeviceSettings, PointSettings, SiteFile, ZoneSettings
 from gateway.site.read import read
 from gateway.site.schedules import Schedules
@@ -52,6 +52,8 @@ class _Loader:
             journal=file.journal,
             recording=file.recording,
             retention=file.retention,
+            evidence=file.evidence,
+            picture=file.picture,
             console=file.console,
             metrics=file.metrics,
             escalation=file.escalation,
@@ -71,7 +73,7 @@ class _Loader:
         self._unique(_subjects(file))
         self._unique((f"uplink[{n}].name", uplink.name) for n, uplink in enumerate(file.uplink, 1))
         zones = {zone.id for zone in file.zone}
-        cameras = {device.id for device in file.device if device.driver in CAMERA_DRIVERS}
+        cameras = {device.id for device in file.device if is_camera(device.driver, self._drivers)}
         for index, zone in enumerate(file.zone, 1):
             self._known(f"zone[{index}].cameras", "camera", zone.cameras, cameras)
         for index, device in enumerate(file.device, 1):
@@ -111,20 +113,35 @@ class _Loader:
 
     def _cameras(self, file: SiteFile) -> Iterator[Camera]:
         for index, device in enumerate(file.device, 1):
-            if device.driver not in CAMERA_DRIVERS:
+            if not is_camera(device.driver, self._drivers):
                 continue
-            if device.point:
-                self._problem(
-                    f"device[{index}].point", f"driver {device.driver!r} has no inputs; remove its points"
-                )
-            if device.output:
-                self._problem(
-                    f"device[{index}].output", f"driver {device.driver!r} has no outputs; remove them"
-                )
+            where = f"device[{index}]"
+            bare = device.driver == BARE_CAMERA
+            if bare:
+                self._check_bare(where, device)
             keys = device.model_extra or {}
-            settings = self._connections.validate(CameraSettings, keys, f"device[{index}]", DeviceSettings)
+            if not bare:  # what is left is its driver's
+                keys = {key: keys[key] for key in keys if key in CameraSettings.model_fields}
+            settings = self._connections.validate(CameraSettings, keys, where, DeviceSettings)
             if settings is not None:
-                yield Camera(id=device.id, name=device.name or device.id, zone=device.zone, settings=settings)
+                yield Camera(
+                    id=device.id,
+                    name=device.name or device.id,
+                    zone=device.zone,
+                    settings=settings,
+                    driven=not bare,
+                )
+
+    def _check_bare(self, where: str, device: DeviceSettings) -> None:
+        """A stream's address is all that there is of it."""
+        if device.point:
+            self._problem(f"{where}.point", f"driver {BARE_CAMERA!r} has no inputs; remove its points")
+        if device.output:
+            self._problem(f"{where}.output", f"driver {BARE_CAMERA!r} has no outputs; remove them")
+        if "url" not in (device.model_extra or {}):
+            self._problem(
+                f"{where}.url", "is missing; add it: a camera with driver 'rtsp' is its stream's address"
+            )
 
     def _entry(self, file: SiteFile, device: DeviceSettings) -> DeviceEntry:
         driver = device.driver or next((bus.driver for bus in file.bus if bus.id == device.bus), "")
@@ -157,7 +174,7 @@ class _Loader:
                 OutputEntry(id=output.id, device=device.id, name=output.name or output.id, settings=output)
                 for output in device.output
             ),
-            is_camera=device.driver in CAMERA_DRIVERS,
+            is_camera=is_camera(device.driver, self._drivers),
             reports_state=spec is None or spec.reports_state,
             commands=spec.commands if spec else frozenset(),
         )

@@ -9,6 +9,7 @@ from gateway.model import GATEWAY, ID_PATTERN, POINT_KINDS, Kind, Severity
 
 _COUNTY = r"^[0-9]{6}$"
 _STREAM = r"^rtsp://[^@\s]+$"
+_UPLOAD = r"^https://[^@\s?#]+$"
 _CLOCK_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _DAYS = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?(,(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?)*$"
 _ROOT = r"^[^#+\s/$][^#+\s/]*(/[^#+\s/]+)*$"
@@ -19,6 +20,7 @@ PATTERN_WORDS = {
     "what people read goes into `name`",
     _COUNTY: 'must be the six digits of a division code in quotes, for example "330106"',
     _STREAM: "must be rtsp://HOST[:PORT]/PATH; a user goes into `username`, the password into a `password_file`",
+    _UPLOAD: "must be https://HOST[:PORT]/PATH, without a user or a question mark; a token goes into a `token_file`",
     _CLOCK_TIME: 'must be a time of day in quotes, for example "22:00"',
     _DAYS: 'must be days or ranges of days in quotes: "mon-fri", "sat", "mon,wed,sat-sun"',
     _ROOT: "must be topic levels with a single / in between, without # + blanks or a $ at the beginning",
@@ -184,10 +186,18 @@ class Login(Table):
 
 
 class CameraSettings(Login):
-    """The keys of a `[[device]]` whose driver is `rtsp`: a bare stream address."""
+    """The keys of a `[[device]]` that is a camera, whatever its driver.
 
-    url: str = Field(pattern=_STREAM)
+    `url` is the stream's address: needed where the driver is `rtsp`, which is nothing more; an `onvif` camera is asked
+    for it. `stream` is which of those it tells is recorded. `watch`: its picture is looked at (`[picture]`).
+    """
+
+    url: str | None = Field(default=None, pattern=_STREAM)
+    stream: Literal["main", "sub"] = "main"
+    transport: Literal["tcp", "udp"] = "tcp"
     record: bool = True
+    sound: bool = False
+    watch: bool = True
     sacrifice: int = Field(default=0, ge=0, le=9)
 
 
@@ -252,6 +262,34 @@ class RetentionSettings(Table):
         return self
 
 
+class UploadSettings(Table):
+    """`[evidence.upload]`: where finished clips are put (HTTPS PUT to `{url}/{site}/{evidence id}.mp4`, and its manifest as `.json`).
+
+    `token_file` holds a bearer token, `ca_file` the authority that signed the server's certificate if no public one did.
+    """
+
+    url: str = Field(pattern=_UPLOAD, max_length=500)
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    timeout_s: float = Field(default=60, ge=1, le=3600)
+
+
+class EvidenceSettings(Table):
+    """`[evidence]`: what is kept and sent of each alarm that cameras see, and how much disk it may take."""
+
+    snapshots: bool = True
+    clips: bool = True
+    max_gb: float = Field(default=20.0, gt=0)
+    upload: UploadSettings | None = None
+
+
+class PictureSettings(Table):
+    """`[picture]`: how often a camera's picture is looked at, and how long it must be bad to be an alarm; seconds."""
+
+    every_s: float = Field(default=10, ge=1, le=600)
+    alarm_after_s: float = Field(default=30, ge=1, le=3600)
+
+
 class ConsoleSettings(Table):
     """`[console]`: where the guards' screen listens. Behind TLS (a proxy) set `secure`, so that cookies are too."""
 
@@ -290,6 +328,8 @@ class SiteFile(Table):
     journal: JournalSettings = JournalSettings()
     recording: RecordingSettings = RecordingSettings()
     retention: RetentionSettings = RetentionSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
+    picture: PictureSettings = PictureSettings()
     console: ConsoleSettings = ConsoleSettings()
     metrics: MetricsSettings = MetricsSettings()
     escalation: EscalationSettings = EscalationSettings()

@@ -13,9 +13,11 @@ from gateway.site.models import (
     CameraSettings,
     ConsoleSettings,
     EscalationSettings,
+    EvidenceSettings,
     JournalSettings,
     MetricsSettings,
     OutputSettings,
+    PictureSettings,
     RecordingSettings,
     RetentionSettings,
     SiteSettings,
@@ -90,12 +92,16 @@ class DeviceEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """A camera to record."""
+    """A camera to record.
+
+    `driven`: it has a driver of its own, which tells its presence and the addresses of its streams.
+    """
 
     id: str
     name: str
     zone: str
     settings: CameraSettings
+    driven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +119,8 @@ class Site:
     journal: JournalSettings
     recording: RecordingSettings
     retention: RetentionSettings
+    evidence: EvidenceSettings
+    picture: PictureSettings
     console: ConsoleSettings
     metrics: MetricsSettings
     escalation: EscalationSettings

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import BaseModel
 
 from gateway.clock import Clock
-from gateway.driver import Command, Connection, DriverSpec
+from gateway.driver import Command, Connection, DriverSpec, Streams
 from gateway.errors import NotFound
 from gateway.model import Reading
 from gateway.supervisor.intake import ConnectionStats, Garbage, Intake, Polls
@@ -56,10 +56,21 @@ class Supervisor:
 
     async def command(self, device: str, command: Command, *, minutes: int = 10) -> str:
         """Tell a device something, and what came of it. Raises DeviceUnavailable, DeviceRefused, NotFound."""
+        return await self._keeper_of(device).command(device, command, minutes=minutes)
+
+    async def streams(self, camera: str) -> Streams:
+        """Where a camera's pictures are. Raises DeviceUnavailable, DeviceRefused, NotFound."""
+        return await self._keeper_of(camera).streams()
+
+    async def picture(self, camera: str) -> bytes:
+        """A JPEG from a camera's own snapshot address. Raises DeviceUnavailable, DeviceRefused, NotFound."""
+        return await self._keeper_of(camera).picture()
+
+    def _keeper_of(self, device: str) -> Keeper:
         for keeper in self._keepers:
             if any(device == known.id for known in keeper.connection.devices):
-                return await keeper.command(device, command, minutes=minutes)
-        raise NotFound(f"there is no device {device!r}")
+                return keeper
+        raise NotFound(f"there is no device {device!r} with a driver")
 
     def _keeper_of_output(self, output: str) -> Keeper:
         for keeper in self._keepers:

@@ -10,7 +10,17 @@ from typing import NoReturn, TypeVar
 from pydantic import BaseModel
 
 from gateway.clock import Clock
-from gateway.driver import CANCEL_LIMIT_S, Command, Commandable, Connection, Driver, DriverSpec, Switches
+from gateway.driver import (
+    CANCEL_LIMIT_S,
+    Command,
+    Commandable,
+    Connection,
+    Driver,
+    DriverSpec,
+    Films,
+    Streams,
+    Switches,
+)
 from gateway.errors import DeviceRefused, DeviceUnavailable, JournalUnwritable, first_cause
 from gateway.model import Durability, Kind, Message, Presence, Reading, Signal
 from gateway.policy.backoff import Backoff
@@ -182,6 +192,21 @@ class Keeper:
         if not isinstance(driver, Commandable) or self._state is not State.SERVING:
             raise DeviceUnavailable(f"{self.connection.id} is not connected: {self._why_down}")
         return await self._asked(driver.command(device, command, minutes=minutes))
+
+    async def streams(self) -> Streams:
+        """Where its camera's pictures are. Raises DeviceUnavailable, DeviceRefused."""
+        return await self._asked(self._camera.streams())
+
+    async def picture(self) -> bytes:
+        """A JPEG of its camera. Raises DeviceUnavailable, DeviceRefused."""
+        return await self._asked(self._camera.picture())
+
+    @property
+    def _camera(self) -> Films:
+        driver: object = self._driver
+        if not isinstance(driver, Films) or self._state is not State.SERVING:
+            raise DeviceUnavailable(f"{self.connection.id} is not connected: {self._why_down}")
+        return driver
 
     async def _asked(self, answer: Awaitable[T]) -> T:
         """A broken driver must not end the outputs and commands of the others."""

@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from drivers import DRIVERS
 from gateway.model import POINT_KINDS, Kind
 from gateway.site import CameraSettings, load_site
-from gateway.site.connections import CAMERA_DRIVERS
+from gateway.site.connections import BARE_CAMERA, is_camera
 from gateway.site.models import SiteFile
 
 FILE = Path(__file__).parents[2] / "config" / "site.toml"
@@ -68,7 +68,7 @@ def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
 def models_of(table: str, driver: str) -> list[type[BaseModel]]:
     """The gateway's model of a table and, where that is open, those of its driver."""
     models = [dict(tables())[table]]
-    if driver in CAMERA_DRIVERS:
+    if driver == BARE_CAMERA:
         models.append(CameraSettings)
     elif driver:
         spec = DRIVERS[driver]
@@ -78,6 +78,8 @@ def models_of(table: str, driver: str) -> list[type[BaseModel]]:
             "device.point": [spec.point],
             "device.output": [spec.output or BaseModel],
         }[table]
+        if table == "device" and is_camera(driver, DRIVERS):
+            models.append(CameraSettings)
     return models
 
 
@@ -142,11 +144,11 @@ def test_every_key_of_every_table_is_there(table: str) -> None:
     assert not set(keys_of(dict(tables())[table])) - keys - nested
 
 
-@pytest.mark.parametrize("driver", [*DRIVERS, *CAMERA_DRIVERS])
+@pytest.mark.parametrize("driver", [*DRIVERS, BARE_CAMERA])
 def test_every_key_of_every_driver_is_there(driver: str) -> None:
     """So does each driver's own key, in a table with that driver."""
     for table in ("bus", "device", "device.point", "device.output"):
-        if driver in CAMERA_DRIVERS and table != "device":
+        if driver == BARE_CAMERA and table != "device":
             continue
         keys = {entry.key for entry in ENTRIES if (entry.table, entry.driver) == (table, driver)}
         own = models_of(table, driver)[1]
