@@ -140,7 +140,7 @@ class _Loader:
             self._problem(f"{where}.output", f"driver {BARE_CAMERA!r} has no outputs; remove them")
         if "url" not in (device.model_extra or {}):
             self._problem(
-                f"{where}.url", "is missing; add it: a camera with driver 'rtsp' is its stream's address"
+                f"{where}.url", "is missing; add it"
             )
 
     def _entry(self, file: SiteFile, device: DeviceSettings) -> DeviceEntry:
