@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway.arming import ArmingService
+from gateway.cameras import Cameras
 from gateway.clock import Clock
 from gateway.commanding import Commanding
 from gateway.console.server import Console
@@ -27,11 +28,8 @@ from gateway.health.watchdog import Stalls, Unattended, Watchdog
 from gateway.keep import Service
 from gateway.model import ClockState
 from gateway.outputs import Outputs
-from gateway.policy.coverage import Coverage
 from gateway.policy.outputs import OutputState
 from gateway.recording.cameras import CameraStats
-from gateway.recording.coverage import coverage_of
-from gateway.recording.service import RecordingService
 from gateway.site import Site
 from gateway.store import Journal
 from gateway.trace import Tracer
@@ -44,9 +42,6 @@ INTAKE = "supervisor"
 #: Upkeep of the journal, and measured values to the destinations; seconds.
 _PRUNE_S = 3600.0
 _READINGS_S = 10.0
-
-#: Footage that is being written has no row yet.
-_UNFINISHED = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +86,13 @@ class Services:
         self._notifier = basis.notifier
         self._journal = journal
         self._started = started
-        self._recording: RecordingService | None = None
         self._outputs: Outputs | None = None
         self._uplinks: dict[str, Uplink] = {}
         self._devices = Devices(
             basis.site, basis.drivers, journal, basis.clock, clock_state=basis.clock_watch.state
+        )
+        self._cameras = Cameras(
+            basis.site, journal, basis.clock, self._devices, clock_state=basis.clock_watch.state
         )
         self._commanding = Commanding(basis.site, journal, self._devices.command, basis.clock)
         self._unattended = Unattended(lambda: failing().get(INTAKE), self._clock)
@@ -115,8 +112,7 @@ class Services:
             "arming": self._arm,
             "commands": self._commanding.run,
         }
-        if self._site.cameras:
-            services["recording"] = self._record
+        services |= self._cameras.all()
         services |= {
             "console": self._serve_console,
             "clock": self._watch_clock,
@@ -149,10 +145,6 @@ class Services:
     async def _arm(self) -> None:
         await ArmingService(self._site, self._journal, self._clock, self._clock_watch.state).run()
 
-    async def _record(self) -> None:
-        self._recording = RecordingService(self._site, self._journal, self._clock, self._clock_watch.state)
-        await self._recording.run()
-
     async def _deliver(self, number: int) -> None:
         settings = self._site.uplinks[number]
         uplink = Uplink(
@@ -163,6 +155,7 @@ class Services:
             self._tracer,
             clock_state=self._clock_watch.state,
             reasons=self._degraded,
+            snapshots=self._cameras if self._site.cameras else None,
         )
         self._uplinks[settings.name] = uplink
         await uplink.run()
@@ -176,9 +169,14 @@ class Services:
                 clock_state=self._clock_watch.state,
                 uplink=self,
                 health=self,
-                coverage=self if self._site.cameras else None,
+                coverage=self._cameras if self._site.cameras else None,
                 outputs=self,
                 commands=self._commanding,
+                footage=self._cameras,
+                media=self._cameras.media,
+                evidence=self._cameras,
+                picture=self._cameras.picture,
+                exports_dir=self._cameras.exports_dir,
             )
         )
         async with asyncio.TaskGroup() as group:
@@ -202,7 +200,7 @@ class Services:
                 connections=self._devices,
                 links=self,
                 recording=self,
-                footage=lambda: self._recording.stats if self._recording else None,
+                footage=self._cameras.stats,
                 outputs=self.outputs,
             )
         )
@@ -255,18 +253,4 @@ class Services:
 
     def cameras(self) -> Sequence[CameraStats]:
         """The recording's figures."""
-        return self._recording.stats.cameras if self._recording else ()
-
-    async def coverage(self, camera: str, start: datetime, end: datetime) -> Coverage:
-        """How much of an interval is on the shelf, for the console."""
-        if self._recording is None:
-            raise JournalUnwritable("recording has not started")
-        return await coverage_of(
-            self._recording.library,
-            self._journal,
-            camera,
-            start=start,
-            end=end,
-            now=self._clock.now(),
-            unfinished=timedelta(seconds=self._site.recording.segment_s) + _UNFINISHED,
-        )
+        return self._cameras.cameras()

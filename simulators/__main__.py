@@ -14,6 +14,7 @@ COMMANDS = {
     "contact-id": "simulators.contact_id.command",
     "fire-panel": "simulators.gb26875.command",
     "camera": "simulators.camera.command",
+    "onvif": "simulators.onvif.command",
     "county": "simulators.county.command",
     "broker": "simulators.county.broker_command",
     "school": "simulators.school_command",

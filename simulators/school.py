@@ -14,6 +14,7 @@ from simulators.school_contact_id import serve_contact_id
 from simulators.school_dc09 import serve_dc09
 from simulators.school_gb26875 import serve_gb26875
 from simulators.school_modbus import serve_modbus
+from simulators.school_onvif import serve_onvif
 from simulators.school_parts import (
     AnyConnection,
     Context,
@@ -36,6 +37,7 @@ BUILDERS: Mapping[str, Callable[[AnyConnection, Context], Served]] = {
     "dc09": serve_dc09,
     "contact_id": serve_contact_id,
     "gb26875": serve_gb26875,
+    "onvif": serve_onvif,
 }
 
 #: Who works a panel where nobody is named.

@@ -171,12 +171,17 @@ def panel_verbs(panel: Panel) -> list[Verb]:
 
 
 def camera_verbs(camera: "CameraSimulator") -> list[Verb]:
-    """Faults, and who looks."""
+    """Faults, of picture, stamps and words too; what happens in the yard; who looks."""
+    from simulators.camera.verbs import yard_verbs  # noqa: PLC0415 - loaded by whoever has a camera
 
     async def viewers(_words: Sequence[str]) -> str:
         return "\n".join(str(viewer) for viewer in camera.viewers) or "nobody has looked"
 
-    return [*common_verbs(camera), Verb("viewers", "what each viewer was sent", viewers)]
+    return [
+        *common_verbs(camera),
+        *yard_verbs(camera),
+        Verb("viewers", "what each viewer was sent", viewers),
+    ]
 
 
 def county_verbs(county: "County") -> list[Verb]:

@@ -36,6 +36,7 @@ RANKS = {
     "gateway.outputs": 40,
     "gateway.devices": 41,
     "gateway.keep": 41,
+    "gateway.cameras": 42,
     "gateway.interpreter": 41,
     "gateway.services": 50,
     "gateway.app": 51,

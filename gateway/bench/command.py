@@ -6,7 +6,7 @@ import json
 import sqlite3
 import sys
 
-from gateway.bench import bus, idle, latency, receivers, storm
+from gateway.bench import bus, idle, latency, picture, receivers, record, storm
 from gateway.bench.figures import Result
 from gateway.bench.machine import Machine, Quiet, look
 from gateway.bench.processes import BenchError
@@ -30,7 +30,7 @@ def bench(arguments: argparse.Namespace) -> int:
     return 1 if result.broken else 0
 
 
-async def _run(arguments: argparse.Namespace) -> Result:
+async def _run(arguments: argparse.Namespace) -> Result:  # noqa: PLR0911 - one for each benchmark
     match arguments.name:
         case "latency":
             return await latency.run(arguments.dir, count=arguments.count or 1000)
@@ -42,6 +42,10 @@ async def _run(arguments: argparse.Namespace) -> Result:
             return await receivers.run(arguments.dir, count=arguments.count or 5_000)
         case "bus":
             return await bus.run(arguments.dir, seconds=arguments.seconds)
+        case "record":
+            return await record.run(arguments.dir, seconds=arguments.seconds)
+        case "picture":
+            return await picture.run(arguments.dir, count=arguments.count or 20)
         case name:
             raise BenchError(f"there is no benchmark {name!r}")
 

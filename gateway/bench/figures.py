@@ -28,7 +28,7 @@ class Each:
         return ", ".join(f"{name} {value:g}" for name, value in self.of.items())
 
 
-Figure = float | int | Percentiles | Each | tuple[str, ...]
+Figure = float | int | Percentiles | Each | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

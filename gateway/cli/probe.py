@@ -22,7 +22,12 @@ def probe(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> i
     site = load_site(arguments.site, drivers)
     wanted: str | None = arguments.device
     connections = [part for connection in site.connections if (part := _part(connection, wanted)) is not None]
-    cameras = [device.id for device in site.devices if device.is_camera and wanted in (None, device.id)]
+    driven = {camera.id for camera in site.cameras if camera.driven}
+    cameras = [
+        device.id
+        for device in site.devices
+        if device.is_camera and device.id not in driven and wanted in (None, device.id)
+    ]
     if not connections and not cameras:
         known = ", ".join(sorted({*(c.id for c in site.connections), *(d.id for d in site.devices)}))
         sys.stderr.write(say("probe-unknown", device=wanted or "", known=known) + "\n")

@@ -57,9 +57,10 @@ async def session(caller: SignedIn, console: Console) -> SessionAnswer:
 
 @router.delete("/session", status_code=204, summary="Sign out 退出")
 async def sign_out(caller: Acting, response: Response, console: Console) -> None:
-    """End the session and its event streams."""
+    """End the session, its event streams and its live views."""
     await console.auth.sign_out(caller)
     console.streams.end_session(caller)
+    console.lives.end_session(caller)
     response.delete_cookie(
         console.cookie, secure=console.deps.site.console.secure, httponly=True, samesite="strict"
     )

@@ -10,9 +10,11 @@ from gateway.clock import Clock
 from gateway.console.problems import RequestError, answer
 from gateway.console.views import Limits
 
-#: Scripts, styles and connections of this very server only, and nobody may frame the page.
+#: Scripts, styles and connections of this very server only, and nobody may frame the page. Pictures and live video are
+#: `blob:` addresses that the page makes of what this server sent it.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:;"
+    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 
 _HEADERS = {

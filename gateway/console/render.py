@@ -78,7 +78,7 @@ class Renderer:
             subject=source.subject,
             point=source.point,
             device=source.device,
-            zone=_zone(source.zone),
+            zone=zone_view(source.zone),
             cameras=source.cameras,
             detail=alarm.detail,
             repeats=alarm.repeats,
@@ -142,7 +142,7 @@ class Renderer:
         return DeviceView(
             id=entry.id,
             name=entry.name,
-            zone=_zone(self._directory.zone(entry.zone)),
+            zone=zone_view(self._directory.zone(entry.zone)),
             connection=entry.connection,
             camera=entry.is_camera,
             presence=known.presence if known else Presence.UNKNOWN,
@@ -154,7 +154,7 @@ class Renderer:
                     id=point.id,
                     name=point.name,
                     kind=point.kind,
-                    zone=_zone(self._directory.zone(point.zone)),
+                    zone=zone_view(self._directory.zone(point.zone)),
                     cameras=point.cameras,
                 )
                 for point in entry.points
@@ -229,7 +229,8 @@ class Renderer:
         return BacklogView(rows=backlog.rows, oldest=backlog.oldest)
 
 
-def _zone(zone: Zone | None) -> ZoneView | None:
+def zone_view(zone: Zone | None) -> ZoneView | None:
+    """A zone as guards are told of it."""
     if zone is None:
         return None
     return ZoneView(

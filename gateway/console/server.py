@@ -10,7 +10,16 @@ import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 
-from gateway.console import api, api_arming, api_devices, api_outputs, api_site, problems
+from gateway.console import (
+    api,
+    api_arming,
+    api_cameras,
+    api_devices,
+    api_evidence,
+    api_outputs,
+    api_site,
+    problems,
+)
 from gateway.console.connection import connection_class
 from gateway.console.gate import Gate
 from gateway.console.pages import Pages, page_router
@@ -56,6 +65,8 @@ def _app(services: Services) -> FastAPI:
     app.include_router(api_site.router)
     app.include_router(api_arming.router)
     app.include_router(api_devices.router)
+    app.include_router(api_cameras.router)
+    app.include_router(api_evidence.router)
     app.include_router(api_site.health_router)
     app.include_router(page_router(Pages()))
 
@@ -96,6 +107,7 @@ class Console:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._services.streams.run(), name="console-streams")
+                tasks.create_task(self._services.exports.run(), name="console-exports")
                 tasks.create_task(server.serve([listener]), name="console-http")
         finally:
             listener.close()
@@ -181,9 +193,10 @@ class _Server(uvicorn.Server):
                 connection.transport.abort()
 
     async def main_loop(self) -> None:
-        """Wait for the end; then all event streams end, so that no answer keeps the console from stopping."""
+        """Wait for the end; then all event streams and live views end, so that no answer keeps the console from stopping."""
         await self._stop.wait()
         self._services.streams.end_all()
+        self._services.lives.end_all()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -6,9 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gateway.console.auth import Authenticator, Caller, same_csrf
+from gateway.console.exports import Exports
+from gateway.console.live import LiveViews
+from gateway.console.logbook import Logbook
 from gateway.console.problems import RequestError
 from gateway.console.render import Renderer
 from gateway.console.sse import EventStreams
+from gateway.console.stills import Stills
 from gateway.console.views import ConsoleDeps
 
 CSRF_HEADER = "X-CSRF-Token"
@@ -22,6 +26,10 @@ class Services:
     auth: Authenticator
     render: Renderer
     streams: EventStreams
+    logbook: Logbook
+    lives: LiveViews
+    stills: Stills
+    exports: Exports
 
     @property
     def cookie(self) -> str:
@@ -33,7 +41,17 @@ def assemble(deps: ConsoleDeps) -> Services:
     """Build the console's parts."""
     auth = Authenticator(deps.journal, deps.clock, session_hours=deps.site.console.session_hours)
     render = Renderer(deps)
-    return Services(deps, auth, render, EventStreams(deps, render, auth.still_signed_in))
+    logbook = Logbook(deps.journal, deps.clock)
+    return Services(
+        deps,
+        auth,
+        render,
+        EventStreams(deps, render, auth.still_signed_in),
+        logbook,
+        LiveViews(deps, logbook, auth.still_signed_in),
+        Stills(deps),
+        Exports(deps),
+    )
 
 
 def services(request: Request) -> Services:

@@ -1,18 +1,22 @@
 """What the console asks of the rest of the daemon: small protocols that the composition root wires."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from gateway import __version__
 from gateway.clock import Clock
 from gateway.driver import Command, Told
+from gateway.footage import Footage, Piece
+from gateway.media.values import Clip, Still
 from gateway.model import ClockState
 from gateway.policy.coverage import Coverage
 from gateway.policy.outputs import OutputState
 from gateway.site import Site
 from gateway.store import Journal
+from gateway.store.evidence_rows import EvidenceRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,34 @@ class CoverageView(Protocol):
         ...
 
 
+class MediaView(Protocol):
+    """Implemented by the client of the media process. All raise MediaRefused, MediaDown."""
+
+    async def still(self, pieces: Sequence[Piece], at: datetime, *, width: int) -> Still:
+        """The picture at that moment, or the last one before it."""
+        ...
+
+    async def clip(self, pieces: Sequence[Piece], start: datetime, end: datetime, target: Path) -> Clip:
+        """What the pieces have of [start, end), copied into one seekable MP4."""
+        ...
+
+
+class EvidenceView(Protocol):
+    """Implemented by the evidence service."""
+
+    async def of_alarm(self, alarm_id: str) -> Sequence[EvidenceRow]:
+        """The pictures and clips of an alarm; none where it has none."""
+        ...
+
+    async def recent(self, limit: int, before: str | None = None) -> Sequence[EvidenceRow]:
+        """Of all alarms, newest first; those asked for before the one of that id."""
+        ...
+
+    async def find(self, evidence_id: str) -> EvidenceRow | None:
+        """One of them."""
+        ...
+
+
 class CommandView(Protocol):
     """Implemented by what carries commands to devices."""
 
@@ -97,6 +129,13 @@ class Limits:
     queued_frames: int = 64  # waiting for one stream; more, and it gets a fresh snapshot instead
     heartbeat_s: float = 5.0
     coalesce_s: float = 0.1  # changes that come closer together share a message
+    viewers: int = 16  # who watch live at once
+    follow_s: float = 0.15  # between two looks at the file that a camera is recorded into
+    silence_s: float = 10.0  # without a new fragment a live view ends
+    clips: int = 2  # made at once
+    kept_clips: int = 20
+    kept_clip_bytes: int = 5 * 1024**3
+    kept_clip_s: float = 600.0  # after it was last asked for
 
 
 def _trusted() -> ClockState:
@@ -108,7 +147,9 @@ class ConsoleDeps:
     """Everything the console is given.
 
     Without an `uplink`, destinations are shown with their backlog but without a connection state; without `coverage`,
-    only the gaps that the journal knows of are told; without `outputs` their state is not known.
+    only the gaps that the journal knows of are told; without `outputs` their state is not known. Without `footage`
+    there is neither live view nor playback, without `media` no picture from footage and no clip, without `exports_dir`
+    no clip. `picture` asks a camera for a picture of its own; it raises GatewayError.
     """
 
     journal: Journal
@@ -120,6 +161,11 @@ class ConsoleDeps:
     coverage: CoverageView | None = None
     outputs: OutputsView | None = None
     commands: CommandView | None = None
+    footage: Footage | None = None
+    media: MediaView | None = None
+    evidence: EvidenceView | None = None
+    picture: Callable[[str], Awaitable[bytes]] | None = None
+    exports_dir: Path | None = None
     version: str = __version__
     limits: Limits = Limits()
 

@@ -40,6 +40,48 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "同时打开的控制台过多，请关闭其他页面",
         "Too many consoles are open: close another one.",
     ),
+    # footage
+    "not-recorded": (
+        "该摄像机现在没有录像，看不到实时画面",
+        "This camera is not being recorded just now: there is no live picture.",
+    ),
+    "too-many-viewers": (
+        "同时观看实时画面的人过多，请稍后再试",
+        "Too many watch live just now: try again later.",
+    ),
+    "no-picture": (
+        "现在没有该摄像机的画面（{detail}）",
+        "There is no picture of this camera just now ({detail}).",
+    ),
+    "footage-unavailable": ("现在读不到录像：{detail}", "Footage can't be read just now: {detail}"),
+    "nothing-recorded": ("这段时间没有录像", "Nothing was recorded in that time."),
+    "footage-unusable": ("这段录像无法使用：{detail}", "This footage can't be used: {detail}"),
+    "not-yet": ("所选时间还没有到", "That time has not come yet."),
+    "export-reason": (
+        "导出录像或播放超过 10 分钟，必须填写原因（至少 2 个字）",
+        "To export footage, or to play more than 10 minutes, give a reason of 2 characters or more.",
+    ),
+    "no-clips": ("网关现在不能制作录像片段", "The gateway can't make clips just now."),
+    "no-clip-now": (
+        "录像片段没有做成（{detail}），请重试",
+        "The clip could not be made ({detail}): try again.",
+    ),
+    "clip-in-the-making": (
+        "正在制作录像片段，请稍候",
+        "The clip is being made: ask again in a moment.",
+    ),
+    "too-many-clips": (
+        "正在制作的录像片段过多，请稍后再试",
+        "Too many clips are being made: try again later.",
+    ),
+    "clip-too-large": (
+        "这段录像太大，请缩短时间",
+        "That is too much footage at once: choose a shorter time.",
+    ),
+    "no-room-for-clips": ("磁盘空间不足，无法制作录像片段", "There is no room on the disk for a clip."),
+    "evidence-waiting": ("证据还在制作中", "This evidence is still being made."),
+    "evidence-failed": ("证据没有做成：{detail}", "This evidence could not be made: {detail}"),
+    "evidence-gone": ("证据文件已不存在", "The file of this evidence is gone."),
     "internal": ("网关内部错误，已记入日志", "Something went wrong inside the gateway; it is in the log."),
     # refused acts
     "closed": ("该警情已经关闭", "This alarm is already closed."),

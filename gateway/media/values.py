@@ -48,3 +48,8 @@ class Clip:
     sha256: str
     intervals: tuple[tuple[datetime, datetime], ...]
     sources: tuple[Source, ...]
+
+
+def part_of(target: Path) -> Path:
+    """Where a clip is written before it is whole: beside its target."""
+    return target.with_name(f".{target.name}.part")

@@ -1,6 +1,7 @@
 """What is known of each camera: is it there, is it being recorded, and since when and why not."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,8 +12,9 @@ from gateway.recording.protocol import Cause, Lost, Opened, Progress
 
 logger = logging.getLogger(__name__)
 
-#: One that is being recorded is heard of each 5 s only: less than this is no silence. Seconds.
-_WORDS_MISSED_S = 15.0
+#: One that is being recorded is heard of each 5 s only: what it lacks of that is no silence yet, nor is less than that at
+#: least. Seconds.
+_WORDS_APART_S, _WORDS_MISSED_S = 5.0, 15.0
 
 _AWAY = frozenset({Cause.CAMERA, Cause.NETWORK})
 
@@ -37,8 +39,21 @@ class CameraStats:
 class CameraWatch:
     """Keeps one camera's presence and gaps in the journal."""
 
-    def __init__(self, camera: str, journal: RecordingJournal, clock: Clock, *, lost_after_s: float) -> None:
-        """A camera of which nothing came for `lost_after_s` seconds is lost; one that reboots quickly is not."""
+    def __init__(
+        self,
+        camera: str,
+        journal: RecordingJournal,
+        clock: Clock,
+        *,
+        lost_after_s: float,
+        alarm: Callable[[str], None] | None = None,
+    ) -> None:
+        """A camera of which nothing came for `lost_after_s` seconds is lost; one that reboots quickly is not.
+
+        With an `alarm` its presence is another's to tell (its driver's): that it is not recorded is told there then, in
+        words, and "" once it is again.
+        """
+        self._alarm = alarm
         self.camera = camera
         self._journal = journal
         self._clock = clock
@@ -63,6 +78,11 @@ class CameraWatch:
             interruptions=self._interruptions,
         )
 
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has come of it, in seconds."""
+        return self._clock.monotonic() - self._seen
+
     async def begin(self, last_footage: datetime | None) -> None:
         """The gateway has started; from the end of the last footage on there is none."""
         await self._miss(Cause.STOPPED, last_footage or self._clock.now())
@@ -85,12 +105,18 @@ class CameraWatch:
         logger.info("%s: recording, %s %dx%d", self.camera, report.codec, report.width, report.height)
         await self._journal.close_gap(self.camera, from_ms(report.at_ms))
         identity = {"codec": report.codec, "size": f"{report.width}x{report.height}"}
+        if self._alarm is not None:
+            self._alarm("")
+            return
         await self._journal.presence(self.camera, Presence.ONLINE, "", identity)
 
     async def lost(self, report: Lost, cause: Cause) -> None:
         """It is not being recorded any more, or still not. `cause` may be better known than to the reporter."""
         if cause not in _AWAY:
             self._seen = self._clock.monotonic()  # the camera is not what failed
+        elif self._gap is None:
+            footage_ended = (self._clock.now() - from_ms(report.at_ms)).total_seconds()
+            self._seen = max(self._seen, self._clock.monotonic() - max(0.0, footage_ended))
         self._interruptions += self._gap is None
         if not self._is_known(cause):
             logger.warning("%s: not recorded (%s): %s", self.camera, cause, report.reason)
@@ -111,9 +137,17 @@ class CameraWatch:
 
     async def look(self) -> None:
         """Tell the journal if the camera has been silent for too long; call it every few seconds."""
-        silent_s = self._clock.monotonic() - self._seen
-        limit_s = self._lost_after_s if self._gap is not None else max(self._lost_after_s, _WORDS_MISSED_S)
+        silent_s = self.silent_s
+        limit_s = self._lost_after_s
+        if self._gap is None:
+            limit_s = max(limit_s + _WORDS_APART_S, _WORDS_MISSED_S)
         if silent_s <= limit_s:
+            return
+        if self._alarm is not None:
+            if self._recorder_since is not None:  # without a recorder there is an alarm already
+                self._alarm(
+                    f"{self.camera} is not recorded: {self._reason or f'no picture for {silent_s:.0f} s'}"
+                )
             return
         if self._recorder_since is None:
             await self._journal.presence(self.camera, Presence.UNKNOWN, "there is no recorder to ask")

@@ -3,11 +3,9 @@
 from datetime import datetime, timedelta
 
 from gateway.policy.coverage import Coverage, Gap, coverage
+from gateway.recording.footage import all_segments
 from gateway.recording.needs import RecordingJournal
 from gateway.store.library import Library
-
-#: Segments that one question reads at a time: a bit more than a day of them.
-_PAGE = 2000
 
 
 async def coverage_of(
@@ -27,23 +25,10 @@ async def coverage_of(
     """
     rows = await journal.gaps(camera, start, end)
     known = [Gap(start=row.start, end=row.end or now, cause=row.cause) for row in rows]
-    recorded = await _recorded(library, camera, start, end)
+    recorded = [(row.start, row.end) for row in await all_segments(library, camera, start, end)]
     end = min(end, now)
     if all(row.end is not None for row in rows):
         latest = max((finish for _, finish in recorded), default=start)
         if now - unfinished <= latest < end:
             end = latest
     return coverage(recorded, known, start=min(start, end), end=end)
-
-
-async def _recorded(
-    library: Library, camera: str, start: datetime, end: datetime
-) -> list[tuple[datetime, datetime]]:
-    found: list[tuple[datetime, datetime]] = []
-    at = start
-    while page := await library.segments(camera, at, end, limit=_PAGE):
-        found += [(segment.start, segment.end) for segment in page]
-        if len(page) < _PAGE:
-            break
-        at = page[-1].end
-    return found

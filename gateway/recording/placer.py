@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gateway.clock import Clock, from_ms
+from gateway.footage import Piece
 from gateway.model import ClockState
 from gateway.recording.inventory import Inventory
 from gateway.recording.needs import FileThread
@@ -70,6 +71,17 @@ class Placer:
     def waiting(self) -> int:
         """Files that are whole and not on the shelf yet."""
         return len(self._waiting)
+
+    def pieces(self, camera: str) -> list[Piece]:
+        """Those files of a camera, where they are now."""
+        return [
+            Piece(path=self._path(waiting), start=from_ms(report.start_ms), end=from_ms(report.end_ms))
+            for waiting in self._waiting.values()
+            if (report := waiting.report).camera == camera
+        ]
+
+    def _path(self, waiting: _Waiting) -> Path:
+        return self._shelf.path(waiting.placed.path) if waiting.placed else Path(waiting.report.path)
 
     def add(self, report: SegmentFinished | Recovered) -> None:
         """Place this file soon."""

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import NoReturn
 
 from gateway.clock import Clock
@@ -13,10 +15,13 @@ from gateway.policy.backoff import Backoff
 from gateway.recording.protocol import (
     EXIT_FAULT,
     MAX_LINE,
+    CameraTask,
+    Order,
     ProtocolError,
     Report,
     Task,
     decode_report,
+    encode_order,
     encode_task,
 )
 
@@ -51,6 +56,7 @@ class RecorderProcess:
         self._on_report = on_report
         self._on_start = on_start
         self._on_death = on_death
+        self._input: asyncio.StreamWriter | None = None
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._unwanted = asyncio.Event()
@@ -66,6 +72,14 @@ class RecorderProcess:
         else:
             self._wanted.clear()
             self._unwanted.set()
+
+    def order(self, order: Order) -> None:
+        """Record a camera, or forget it, from now on: the process that runs is told, and so is the next one."""
+        others = tuple(camera for camera in self._task.cameras if camera.camera != order.camera)
+        cameras = (*others, order) if isinstance(order, CameraTask) else others
+        self._task = replace(self._task, cameras=cameras)
+        if self._input is not None:
+            self._input.write(encode_order(order))  # if it died, its successor knows
 
     async def run(self) -> NoReturn:
         """Until cancelled; the process has ended then, and its last reports have been passed on."""
@@ -89,6 +103,8 @@ class RecorderProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            # Threads that share a few arenas of memory leave less of it lying about than one of each would.
+            env={**os.environ, "MALLOC_ARENA_MAX": "4"},
             start_new_session=True,  # a terminal's Ctrl-C is for the gateway, which ends it properly
             limit=MAX_LINE,
         )
@@ -102,8 +118,10 @@ class RecorderProcess:
         unwanted = asyncio.create_task(self._unwanted.wait(), name="recorder-unwanted")
         try:
             process.stdin.write(encode_task(self._task))  # if it died already, its output ends, too
+            self._input = process.stdin
             await asyncio.wait({listening, unwanted}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._input = None
             unwanted.cancel()
             process.stdin.close()
             await self._end(process, listening)

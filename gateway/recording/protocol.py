@@ -24,6 +24,7 @@ class Cause(StrEnum):
     CAMERA = "camera"  # it answers and says no, hangs up, or sends what can't be recorded
     NETWORK = "network"  # nothing comes from it
     DISK = "disk"  # the footage can't be written
+    CLOCK = "clock"  # the wall clock was set forward: that time never was
     RECORDER = "recorder"  # the recorder process died
     STOPPED = "stopped"  # the gateway did not run
     GIVEN_UP = "given-up"  # it was recorded and had to go before its time (I8)
@@ -31,15 +32,20 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraTask:
-    """A stream to record. `url` has the password in it: never on a command line, never in a log."""
+    """A stream to record. `url` has the password in it: never on a command line, never in a log.
+
+    `transport` of RTP is `tcp` or `udp`; without `sound` only video is asked for.
+    """
 
     camera: str
     url: str = field(repr=False)
+    transport: str = "tcp"
+    sound: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """The recorder's orders, its first and only line of input; it ends when its input does.
+    """The recorder's orders, its first line of input; further lines are an `Order` each. It ends when its input does.
 
     `spool` and `unreadable` are folders with one folder for each camera in them. A stream that gives no picture
     for `stall_s` is opened anew.
@@ -53,8 +59,40 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """Record this camera no longer."""
+
+    camera: str
+
+
+#: What the recorder is told at work: record a camera (anew, if its task changed), or forget one. No other notices.
+Order = CameraTask | Forget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A file in the spool is being written, of which the first picture came at `start_ms`.
+
+    Told again where the file gets another name, because it is known better by then when it began.
+    """
+
+    camera: str
+    path: str
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """The wall clock was set forward while a camera was recorded: there is no footage of the time it left out."""
+
+    camera: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A camera's footage is being written since `at_ms`."""
+    """A camera's footage is being written since `at_ms`; told again when the picture became another one."""
 
     camera: str
     at_ms: int
@@ -115,10 +153,12 @@ class Progress:
     dropped: int
 
 
-Report = Opened | SegmentFinished | Recovered | Unreadable | Lost | Progress
+Report = Begun | Opened | SegmentFinished | Skipped | Recovered | Unreadable | Lost | Progress
 
 _REPORTS: dict[str, type[Report]] = {
+    "begun": Begun,
     "opened": Opened,
+    "skipped": Skipped,
     "segment": SegmentFinished,
     "recovered": Recovered,
     "unreadable": Unreadable,
@@ -144,6 +184,23 @@ def decode_task(line: bytes) -> Task:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         # The line itself stays out of the message: there are passwords in it.
         raise ProtocolError(f"no task for the recorder: {type(error).__name__}") from None
+
+
+def encode_order(order: Order) -> bytes:
+    """The order as a line."""
+    name = "record" if isinstance(order, CameraTask) else "forget"
+    return json.dumps({"order": name} | asdict(order)).encode() + b"\n"
+
+
+def decode_order(line: bytes) -> Order:
+    """The order in a line. Raises ProtocolError."""
+    try:
+        found = json.loads(line)
+        if found.pop("order") == "forget":
+            return Forget(**found)
+        return CameraTask(**found)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProtocolError(f"no order for the recorder: {type(error).__name__}") from None  # passwords, too
 
 
 def encode_report(report: Report) -> bytes:

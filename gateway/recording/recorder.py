@@ -1,14 +1,12 @@
 """The recorder process: all cameras of a site, one thread each, reports on its output; the only importer of PyAV.
 
-Started as `python -m gateway.recording.recorder`. Its orders are one line on its input; it ends when its input or
-its output closes, so it never outlives the gateway.
+Started as `python -m gateway.recording.recorder`. Its task is the first line on its input, further lines are orders; it
+ends when its input or its output closes, so it never outlives the gateway.
 """
 
 import fcntl
 import logging
 import os
-import queue
-import random
 import signal
 import sys
 import threading
@@ -17,70 +15,30 @@ from pathlib import Path
 from typing import IO
 
 from gateway.clock import SystemClock
-from gateway.policy.backoff import Backoff
-from gateway.recording.cutter import Interrupted
+from gateway.recording.lane import Lane
 from gateway.recording.leftovers import leftovers, recover
+from gateway.recording.outlet import Outlet
 from gateway.recording.protocol import (
     EXIT_DISK,
     EXIT_FAULT,
     EXIT_NO_TASK,
-    MAX_LINE,
-    CameraTask,
+    Forget,
+    Order,
     ProtocolError,
-    Report,
     Task,
+    decode_order,
     decode_task,
-    encode_report,
 )
-from gateway.recording.remux import Remuxer
+from gateway.recording.syncer import Syncer
 
 logger = logging.getLogger(__name__)
 
-#: Reports that may wait for a gateway that does not read; more are left out, their files stay in the spool.
-MAX_WAITING = 10_000
 #: How long the threads have to close their files at the end; seconds. What they don't is recovered at the next start.
 END_LIMIT_S = 3.0
 
 _LOCK_LIMIT_S = 10.0
 _RECOVERY_HEAD_START_S = 5.0
-_REFUSED_WAIT_S = 60.0  # cameras lock an account after a few wrong passwords
-_HEALTHY_S = 30.0  # an attempt that lasted so long was no failure
 _MAX_TASK_BYTES = 1024 * 1024
-
-
-class Outlet:
-    """Reports to the gateway, from any thread, without ever waiting for it."""
-
-    def __init__(self, pipe: IO[bytes], stop: threading.Event) -> None:
-        self._pipe = pipe
-        self._stop = stop
-        self._queue: queue.Queue[Report | None] = queue.Queue(MAX_WAITING)
-        self._thread = threading.Thread(target=self._run, name="outlet", daemon=True)
-        self._thread.start()
-
-    def send(self, report: Report) -> None:
-        """Pass the report on; if too many wait it is left out."""
-        try:
-            self._queue.put_nowait(report)
-        except queue.Full:
-            logger.warning("the gateway does not listen: %s left out", type(report).__name__)
-
-    def close(self, limit_s: float) -> None:
-        """Let what waits go out, for so long at most."""
-        try:
-            self._queue.put_nowait(None)
-        except queue.Full:
-            return
-        self._thread.join(limit_s)
-
-    def _run(self) -> None:
-        while (report := self._queue.get()) is not None:
-            try:
-                self._pipe.write(encode_report(report))
-                self._pipe.flush()
-            except OSError:
-                self._stop.set()  # the gateway is gone
-                return
 
 
 class Recorder:
@@ -90,6 +48,10 @@ class Recorder:
         self._task = task
         self._outlet = outlet
         self._stop = stop
+        self._syncer = Syncer(SystemClock())
+        self._lock = threading.Lock()
+        self._lanes: dict[str, Lane] = {}
+        self._began = False
         self._crashed = False
         threading.excepthook = self._crash
 
@@ -104,18 +66,39 @@ class Recorder:
         recovery.start()
         # What was left is told first, but a full spool must not keep cameras waiting.
         recovery.join(_RECOVERY_HEAD_START_S)
-        cameras = [
-            threading.Thread(target=self._record, args=(camera,), name=camera.camera, daemon=True)
-            for camera in self._task.cameras
-        ]
-        for thread in cameras:
-            thread.start()
+        threading.Thread(target=self._syncer.run, args=(self._stop,), name="syncer", daemon=True).start()
+        for camera in self._task.cameras:
+            self.obey(camera)
+        with self._lock:
+            self._began = True
+            for lane in self._lanes.values():
+                lane.start()
         self._stop.wait()
         deadline = time.monotonic() + END_LIMIT_S
-        for thread in cameras:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            lanes = tuple(self._lanes.values())
+        for lane in lanes:
+            lane.end()
+        for lane in lanes:
+            lane.join(max(0.0, deadline - time.monotonic()))
         lock.close()
         return EXIT_FAULT if self._crashed else 0
+
+    def obey(self, order: Order) -> None:
+        """Record a camera, or forget one; the others notice nothing."""
+        with self._lock:
+            lane = self._lanes.get(order.camera)
+            if isinstance(order, Forget):
+                if lane is not None:
+                    lane.order(None)
+            elif lane is not None:
+                lane.order(order)
+            elif not self._stop.is_set():
+                lane = self._lanes[order.camera] = Lane(
+                    order, self._task, report=self._outlet.send, syncer=self._syncer
+                )
+                if self._began:
+                    lane.start()
 
     def _recover(self, files: list[tuple[str, Path]]) -> None:
         for camera, path in files:
@@ -123,21 +106,6 @@ class Recorder:
                 return
             if (found := recover(path, camera, Path(self._task.unreadable) / camera)) is not None:
                 self._outlet.send(found)
-
-    def _record(self, camera: CameraTask) -> None:
-        clock = SystemClock()
-        remuxer = Remuxer(
-            camera.camera, camera.url, task=self._task, clock=clock, report=self._outlet.send, stop=self._stop
-        )
-        backoff, failures = Backoff(first_s=1.0, longest_s=30.0), 0
-        while not self._stop.is_set():
-            began = clock.monotonic()
-            try:
-                remuxer.attempt()
-            except Interrupted as interrupted:
-                failures = 1 if clock.monotonic() - began > _HEALTHY_S else failures + 1
-                wait = backoff.delay(failures, random.random())  # noqa: S311 - spreads attempts, guards nothing
-                self._stop.wait(max(wait, _REFUSED_WAIT_S if interrupted.refused else 0.0))
 
     def _crash(self, args: threading.ExceptHookArgs) -> None:
         """A thread that dies of a fault of ours takes the process with it: the gateway starts a fresh one."""
@@ -163,9 +131,13 @@ def _lock(spool: Path, stop: threading.Event) -> IO[bytes]:
             return lock
 
 
-def _await_end_of_input(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(MAX_LINE):
-        pass
+def _take_orders(recorder: Recorder, stop: threading.Event) -> None:
+    """Until the end of the input, which is the end."""
+    while line := sys.stdin.buffer.readline(_MAX_TASK_BYTES):
+        try:
+            recorder.obey(decode_order(line))
+        except ProtocolError as error:
+            logger.warning("%s", error)
     stop.set()
 
 
@@ -190,9 +162,10 @@ def main() -> int:
     except ProtocolError as error:
         logger.critical("%s", error)
         return EXIT_NO_TASK
-    threading.Thread(target=_await_end_of_input, args=(stop,), name="input", daemon=True).start()
+    recorder = Recorder(task, outlet, stop)
+    threading.Thread(target=_take_orders, args=(recorder, stop), name="input", daemon=True).start()
     try:
-        code = Recorder(task, outlet, stop).run()
+        code = recorder.run()
     except OSError as error:
         logger.critical("the spool %s can't be used: %s", task.spool, error)
         code = EXIT_DISK

@@ -2,15 +2,20 @@
 
 import threading
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from gateway.clock import Clock, to_ms
 from gateway.recording.cutter import Cutter, Interrupted
-from gateway.recording.protocol import Cause, Lost, Progress, Report, Task
+from gateway.recording.link import hears_from, talks_nonsense
+from gateway.recording.protocol import CameraTask, Cause, Lost, Progress, Report, Task
+from gateway.recording.sound import Sound
+from gateway.recording.syncer import Syncer
 
 #: What an MP4 segment can hold of what cameras send.
 CODECS = frozenset({"h264", "hevc"})
@@ -18,8 +23,6 @@ CODECS = frozenset({"h264", "hevc"})
 OPEN_LIMIT_S = 10.0
 
 _PROGRESS_S = 5.0
-# Video alone is asked for, over the connection itself; the rate of pictures is not probed, which would take a second.
-_INPUT = {"rtsp_transport": "tcp", "allowed_media_types": "video", "fpsprobesize": "0"}
 
 
 class Remuxer:
@@ -28,61 +31,97 @@ class Remuxer:
     def __init__(
         self,
         camera: str,
-        url: str,
         *,
         task: Task,
         clock: Clock,
         report: Callable[[Report], None],
+        syncer: Syncer,
         stop: threading.Event,
     ) -> None:
+        """An attempt ends soon after `stop` is set."""
         self.camera = camera
-        self._url = url
         self._task = task
         self._clock = clock
         self._report = report
+        self._syncer = syncer
         self._stop = stop
+        self._silenced = False
         self._packets = self._bytes = self._dropped = 0
         self._next_progress = 0.0
 
-    def attempt(self) -> NoReturn:
+    def attempt(self, order: CameraTask, *, why_stopped: Callable[[], Interrupted]) -> NoReturn:
         """Open the stream and record it until it ends or is to end. Raises Interrupted, which has been reported."""
         began = self._clock.monotonic()
         cutter: Cutter | None = None
-        interrupted = Interrupted(Cause.STOPPED, "told to stop")
         try:
-            with self._open() as source:
-                stream = _video_of(source)
-                cutter = Cutter(
-                    self.camera, stream, task=self._task, since=began, clock=self._clock, report=self._report
-                )
-                self._copy(source, stream, cutter)
+            with self._open(order) as source:
+                try:
+                    stream = _video_of(source)
+                    cutter = self._cutter(stream, _sound_of(self.camera, source), began)
+                    self._copy(source, stream, cutter)
+                except av.error.ExitError:
+                    raise _no_picture(order.url, self._task.stall_s) from None
+            interrupted = why_stopped()
         except Interrupted as why:
             interrupted = why
         except av.FFmpegError as error:
             waited = self._clock.monotonic() - began
-            interrupted = _explain(error, opened=cutter is not None, waited_s=waited, task=self._task)
+            interrupted = _explain(
+                error, order.url, opened=cutter is not None, waited_s=waited, task=self._task
+            )
         except ValueError as error:
             interrupted = Interrupted(Cause.CAMERA, f"sends what can't be recorded: {error}")
+        # A camera that can't be opened with its sound is tried without it the next time.
+        self._silenced = order.sound and cutter is None and not self._silenced
         self._lose(interrupted, cutter)
         raise interrupted
 
-    def _open(self) -> InputContainer:
+    def _open(self, order: CameraTask) -> InputContainer:
+        sound = order.sound and not self._silenced
+        # Only what is wanted is asked for; the rate of pictures is not probed, which would take a second.
+        options = {
+            "rtsp_transport": order.transport,
+            "allowed_media_types": "video+audio" if sound else "video",
+            "fpsprobesize": "0",
+        }
         # A read limit of T ends the wait after 2 T.
         limits = (min(OPEN_LIMIT_S, self._task.stall_s), self._task.stall_s / 2)
-        return av.open(self._url, "r", options=_INPUT, timeout=limits)
+        return av.open(order.url, "r", options=options, timeout=limits)
+
+    def _cutter(self, stream: VideoStream, sound: Sound | None, began: float) -> Cutter:
+        return Cutter(
+            self.camera,
+            stream,
+            task=self._task,
+            since=began,
+            clock=self._clock,
+            report=self._report,
+            syncer=self._syncer,
+            sound=sound,
+        )
 
     def _copy(self, source: InputContainer, stream: VideoStream, cutter: Cutter) -> None:
-        for packet in source.demux(stream):
-            if packet.size == 0:
+        """Until told to stop, or Interrupted."""
+        now, take, stop, index = self._clock.monotonic, cutter.take, self._stop.is_set, stream.index
+        seen = now()
+        for packet in source.demux():
+            size = packet.size
+            if size == 0:
                 continue  # the library's mark of the end
-            arrival = self._clock.monotonic()
-            self._packets += 1
-            self._bytes += packet.size
-            self._dropped += not cutter.take(packet, arrival)
+            arrival = now()
+            if packet.stream_index == index:
+                seen = arrival
+                self._packets += 1
+                self._bytes += size
+                self._dropped += not take(cast("Packet[VideoStream]", packet), arrival)
+            elif arrival - seen > self._task.stall_s:
+                raise Interrupted(Cause.CAMERA, f"sound, but no picture for {self._task.stall_s:g} s")
+            else:
+                cutter.take_sound(cast("Packet[AudioStream]", packet))
             if arrival >= self._next_progress:
                 self._next_progress = arrival + _PROGRESS_S
                 self._report(self._progress())
-            if self._stop.is_set():
+            if stop():
                 return
         raise Interrupted(Cause.CAMERA, "the camera ended the stream")
 
@@ -111,7 +150,18 @@ def _video_of(source: InputContainer) -> VideoStream:
     return stream
 
 
-def _explain(error: av.FFmpegError, *, opened: bool, waited_s: float, task: Task) -> Interrupted:
+def _sound_of(camera: str, source: InputContainer) -> Sound | None:
+    return Sound(camera, source.streams.audio[0]) if source.streams.audio else None
+
+
+def _no_picture(url: str, stall_s: float) -> Interrupted:
+    """Nothing that is a picture came for too long: whose fault it is tells whether anything else did."""
+    if hears_from(url, stall_s / 2):
+        return Interrupted(Cause.CAMERA, f"it sends, but no picture for {stall_s:g} s")
+    return Interrupted(Cause.NETWORK, f"no picture for {stall_s:g} s")
+
+
+def _explain(error: av.FFmpegError, url: str, *, opened: bool, waited_s: float, task: Task) -> Interrupted:
     """The library's error in words that help, without the address (it has the password in it)."""
     match error:
         case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
@@ -119,9 +169,9 @@ def _explain(error: av.FFmpegError, *, opened: bool, waited_s: float, task: Task
         case av.error.HTTPNotFoundError():
             return Interrupted(Cause.CAMERA, "has no stream of that address", refused=True)
     cause, what = Cause.CAMERA, f"does not talk sense: {error.strerror}"
-    if opened and isinstance(error, av.error.ExitError):
-        cause, what = Cause.NETWORK, f"no picture for {task.stall_s:g} s"
-    elif not opened and waited_s >= min(OPEN_LIMIT_S, task.stall_s) * 0.9:
+    if not opened and waited_s >= min(OPEN_LIMIT_S, task.stall_s) * 0.9:
+        if talks_nonsense(url):
+            return Interrupted(cause, "does not talk sense")
         cause, what = Cause.NETWORK, f"no answer within {waited_s:.0f} s"
     elif isinstance(error, ConnectionError):
         what = f"the connection failed: {error.strerror}"

@@ -5,34 +5,26 @@ Imports no media library: those are in the recorder process alone (I9).
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NoReturn
-from urllib.parse import quote
 
-from gateway.clock import Clock
-from gateway.errors import SiteFileError
+from gateway.clock import Clock, to_ms
+from gateway.footage import Growing, Piece
 from gateway.model import ClockState
+from gateway.recording.addresses import Addresses, no_addresses
 from gateway.recording.cameras import CameraWatch
+from gateway.recording.desk import ReportDesk
+from gateway.recording.footage import FootageBook
 from gateway.recording.house import House
 from gateway.recording.inventory import Inventory
 from gateway.recording.janitor import Janitor
 from gateway.recording.needs import FileThread, RecordingJournal
 from gateway.recording.placer import Placer
 from gateway.recording.process import RecorderProcess
-from gateway.recording.protocol import (
-    EXIT_DISK,
-    CameraTask,
-    Cause,
-    Lost,
-    Opened,
-    Progress,
-    Recovered,
-    Report,
-    SegmentFinished,
-    Task,
-    Unreadable,
-)
+from gateway.recording.protocol import CameraTask, Cause, Lost, Task
+from gateway.recording.roster import Roster
 from gateway.recording.shelf import Shelf
 from gateway.recording.stats import RecordingStats
 from gateway.recording.trouble import Trouble
@@ -45,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_S = 5.0
 _ASK_DISK_S = 5.0
+_MOVED_S = 60.0  # a camera that is away for so long is asked for its address again
 _LAST_FILES_S = 5.0
 
 
@@ -52,8 +45,14 @@ class RecordingService:
     """One for a daemon. `library` is there for those who want to read what was recorded."""
 
     def __init__(
-        self, site: Site, journal: RecordingJournal, clock: Clock, clock_state: Callable[[], ClockState]
+        self,
+        site: Site,
+        journal: RecordingJournal,
+        clock: Clock,
+        clock_state: Callable[[], ClockState],
+        addresses: Addresses = no_addresses,
     ) -> None:
+        """`addresses` asks a camera whose address is not in the site file; it raises DeviceUnavailable, DeviceRefused."""
         self._site = site
         self._journal = journal
         self._clock = clock
@@ -71,6 +70,13 @@ class RecordingService:
             clock_state=clock_state,
             on_placed=self._on_placed,
             on_trouble=self._trouble.note,
+        )
+        self._footage = FootageBook(
+            library=self.library,
+            shelf=self._shelf,
+            files=self._files,
+            clock=clock,
+            waiting=self._placer.pieces,
         )
         janitor = Janitor(
             site,
@@ -95,7 +101,24 @@ class RecordingService:
         self._watches: dict[str, CameraWatch] = {}
         self._recorder: RecorderProcess | None = None
         self._paused = False
-        self._unreadable = 0
+        self._desk = ReportDesk(
+            watches=self._watches,
+            placer=self._placer,
+            footage=self._footage,
+            trouble=self._trouble,
+            journal=journal,
+            is_paused=lambda: self._paused,
+            on_disk_fault=self._house.nudge,
+        )
+        self._roster = Roster(
+            site,
+            ask=addresses,
+            clock=clock,
+            files=self._files,
+            trouble=self._trouble,
+            on_order=self._on_order,
+            on_unknown=self._on_unknown,
+        )
 
     # ---- for others
 
@@ -111,13 +134,21 @@ class RecordingService:
             waiting=self._placer.waiting,
             left=self._placer.left,
             recovered=self._placer.recovered,
-            unreadable=self._unreadable,
+            unreadable=self._desk.unreadable,
             deleted=self._house.deleted,
             given_up=self._house.given_up,
             recorded_bytes=last.disk.recorded_bytes if last else None,
             free_bytes=last.disk.free_bytes if last else None,
             forecasts=last.forecasts if last else (),
         )
+
+    async def pieces(self, camera: str, start: datetime, end: datetime) -> Sequence[Piece]:
+        """The files that touch [start, end), oldest first, with the growing one. Raises FootageUnavailable."""
+        return await self._footage.pieces(camera, start, end)
+
+    def growing(self, camera: str) -> Growing | None:
+        """What the camera is recorded into just now; None while it is not."""
+        return self._footage.growing(camera)
 
     # ---- life
 
@@ -143,99 +174,61 @@ class RecordingService:
         await self.library.close()
         self._files.close()
 
-    # ---- the recorder and its reports
+    # ---- the recorder and its cameras
 
     async def _record(self) -> None:
-        tasks = [
-            task
-            for camera in self._site.cameras
-            if camera.settings.record and (task := await self._task_of(camera))
-        ]
-        if not tasks and not await self._has_leftovers():
+        tasks = await self._roster.load()
+        cameras = self._roster.cameras
+        if not cameras and not await self._has_leftovers():
             return  # no camera, no process
-        ends = await self._ends_of_footage([task.camera for task in tasks])
-        for task in tasks:
-            watch = self._watches[task.camera] = CameraWatch(
-                task.camera, self._journal, self._clock, lost_after_s=self._site.recording.lost_after_s
-            )
-            await watch.begin(ends.get(task.camera))
+        ends = await self._ends_of_footage([camera.id for camera in cameras])
+        for camera in cameras:
+            watch = self._watches[camera.id] = self._watch_of(camera)
+            await watch.begin(ends.get(camera.id))
         self._recorder = RecorderProcess(
             Task(
                 spool=str(self._shelf.spool),
                 unreadable=str(self._shelf.unreadable),
                 segment_s=self._site.recording.segment_s,
                 stall_s=self._site.recording.stall_s,
-                cameras=tuple(tasks),
+                cameras=tasks,
             ),
             clock=self._clock,
-            on_report=self._on_report,
-            on_start=self._on_recorder_start,
-            on_death=self._on_recorder_death,
+            on_report=self._desk.take,
+            on_start=self._desk.recorder_started,
+            on_death=self._desk.recorder_ended,
         )
         self._recorder.want(running=not self._paused)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._recorder.run(), name="recorder-process")
+            group.create_task(self._roster.run(), name="recording-addresses")
             group.create_task(self._watch(), name="recording-watch")
 
-    async def _task_of(self, camera: Camera) -> CameraTask | None:
-        """The camera with its password; without one that can be read it can't be recorded, which is said."""
-        try:
-            password = await asyncio.to_thread(self._site.secret, camera.settings.password_file)
-        except (SiteFileError, OSError) as error:
-            self._trouble.note("password", f"{camera.id} is not recorded: {error}", subject=camera.id)
-            return None
-        user = f"{quote(camera.settings.username, safe='')}:{quote(password, safe='')}@"
-        if camera.settings.url is None:
-            return None
-        scheme, rest = camera.settings.url.split("://", 1)
-        return CameraTask(
-            camera=camera.id, url=f"{scheme}://{user if camera.settings.username else ''}{rest}"
+    def _watch_of(self, camera: Camera) -> CameraWatch:
+        return CameraWatch(
+            camera.id,
+            self._journal,
+            self._clock,
+            lost_after_s=self._site.recording.lost_after_s,
+            alarm=partial(self._trouble.note, "camera", subject=camera.id) if camera.driven else None,
         )
 
-    async def _on_report(self, report: Report) -> None:
-        match report:
-            case SegmentFinished() | Recovered():
-                self._placer.add(report)
-                return
-            case Unreadable():
-                self._unreadable += 1
-                logger.warning("footage can't be read, kept as %s: %s", report.path, report.reason)
-                return
-        watch = self._watches.get(report.camera)
-        match report:
-            case _ if watch is None:
-                logger.warning("the recorder tells of %s, which is not recorded", report.camera)
-            case Opened():
-                self._trouble.note("recorder", "")
-                self._trouble.note("spool", "")
-                await watch.opened(report)
-            case Progress():
-                watch.progress(report)
-            case Lost():
-                cause = Cause(report.cause)
-                if cause is Cause.DISK:
-                    self._trouble.note("spool", f"footage can't be written: {report.reason}")
-                    self._house.nudge()
-                if cause is Cause.STOPPED and self._paused:
-                    cause = Cause.DISK
-                await watch.lost(report, cause)
+    async def _on_order(self, task: CameraTask) -> None:
+        assert self._recorder is not None
+        logger.info("%s: told where to record it from", task.camera)
+        self._recorder.order(task)
 
-    async def _on_recorder_start(self) -> None:
-        for watch in self._watches.values():
-            watch.recorder_started()
-
-    async def _on_recorder_death(self, code: int) -> None:
-        disk = code == EXIT_DISK
-        what = "the spool can't be used" if disk else f"the recorder process ended with {code}"
-        self._trouble.note("spool" if disk else "recorder", what)
-        for watch in self._watches.values():
-            await watch.recorder_ended(Cause.DISK if disk else Cause.RECORDER)
+    async def _on_unknown(self, camera: str, cause: Cause, reason: str) -> None:
+        now = to_ms(self._clock.now())
+        await self._watches[camera].lost(Lost(camera=camera, at_ms=now, cause=cause, reason=reason), cause)
 
     async def _watch(self) -> NoReturn:
         while True:
             await self._clock.sleep(min(_LOOK_S, self._site.recording.lost_after_s))
             for watch in self._watches.values():
                 await watch.look()
+                if not watch.stats.recording and watch.silent_s > _MOVED_S:
+                    self._roster.ask_again(watch.camera)
 
     async def _ends_of_footage(self, cameras: list[str]) -> dict[str, datetime]:
         """When each camera's footage ends, shelf or spool; nothing where there is no disk to ask."""

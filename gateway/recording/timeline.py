@@ -1,7 +1,7 @@
 """The time of a stream: stamps that only go forward, and wall-clock times that a step of the clock can't spoil. Pure."""
 
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 #: A stamp further ahead of its packet's arrival than this is a jump, not a late packet; seconds.
 AHEAD_S = 2.0
@@ -13,8 +13,7 @@ _BURST_S = 2.0
 _REORDER_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """Where a packet belongs, in ticks of the stream from its beginning. `jumped`: its own stamp made no sense."""
 
     dts: int
@@ -27,6 +26,8 @@ class Timeline:
 
     def __init__(self, tick: Fraction) -> None:
         self._tick = float(tick)
+        self._ahead = self._ticks(AHEAD_S)
+        self._reorder = self._ticks(_REORDER_S)
         self._last: int | None = None  # the camera's stamp of the last packet
         self._last_duration = 0
         self._out = 0
@@ -34,24 +35,23 @@ class Timeline:
 
     def place(self, dts: int | None, pts: int | None, duration: int | None, arrival: float) -> Stamp:
         """Give the next packet its place. `arrival` in monotonic seconds; stamps and duration may be missing."""
-        raw = self._raw(dts, pts)
+        raw = dts if dts is not None else self._guess(pts)
         jumped = False
         if self._last is not None:
-            elapsed = self._ticks(arrival - self._arrival)
+            elapsed = int((arrival - self._arrival) / self._tick)
             step = raw - self._last
-            jumped = step < 0 or step > elapsed + self._ticks(AHEAD_S)
-            self._out += max(1, elapsed if jumped else step)
+            jumped = step < 0 or step > elapsed + self._ahead
+            self._out += (elapsed if jumped else step) or 1
         self._last, self._last_duration, self._arrival = raw, duration or 0, arrival
         behind = pts - raw if pts is not None else 0
-        return Stamp(self._out, self._out + (behind if 0 <= behind <= self._ticks(_REORDER_S) else 0), jumped)
+        return Stamp(self._out, self._out + (behind if 0 <= behind <= self._reorder else 0), jumped)
 
     def seconds(self, ticks: int) -> float:
         """So many ticks in seconds."""
         return ticks * self._tick
 
-    def _raw(self, dts: int | None, pts: int | None) -> int:
-        if dts is not None:
-            return dts
+    def _guess(self, pts: int | None) -> int:
+        """A packet's place without a stamp of decoding."""
         if pts is not None:
             return pts
         return 0 if self._last is None else self._last + self._last_duration
@@ -65,7 +65,8 @@ class Span:
 
     `wall` (seconds since 1970) is read once, at the first packet; all else is counted by the monotonic clock.
     `since` is the earliest that the first packet can have come, for the first segment of a stream: what was
-    gathered before it was handed over arrived earlier than it seems. None for the others.
+    gathered before it was handed over arrived earlier than it seems. None for the others. `last` is to be kept at the
+    arrival of the last packet.
     """
 
     def __init__(self, wall: float, arrival: float, since: float | None = None) -> None:
@@ -73,11 +74,11 @@ class Span:
         self._arrival = arrival
         self._since = since
         self._first = arrival
-        self._last = arrival
+        self.last = arrival
 
     def observe(self, arrival: float, media_s: float) -> None:
-        """A packet came, whose place is `media_s` after the first one."""
-        self._last = arrival
+        """A packet came, whose place is `media_s` after the first one: to be told until `settled`."""
+        self.last = arrival
         if self._since is not None and arrival - self._arrival <= _BURST_S:
             self._first = max(self._since, min(self._first, arrival - media_s))
 
@@ -100,5 +101,5 @@ class Span:
 
     def end_ms(self, arrival: float | None = None, *, picture_s: float = 0.0) -> int:
         """When the segment ended: at the arrival of what came next, else a picture's length after its last packet."""
-        end = self._last + picture_s if arrival is None else arrival
+        end = self.last + picture_s if arrival is None else arrival
         return max(self.start_ms + 1, self.start_ms + round((end - self._first) * 1000))

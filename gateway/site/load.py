@@ -139,9 +139,7 @@ class _Loader:
         if device.output:
             self._problem(f"{where}.output", f"driver {BARE_CAMERA!r} has no outputs; remove them")
         if "url" not in (device.model_extra or {}):
-            self._problem(
-                f"{where}.url", "is missing; add it"
-            )
+            self._problem(f"{where}.url", "is missing; add it")
 
     def _entry(self, file: SiteFile, device: DeviceSettings) -> DeviceEntry:
         driver = device.driver or next((bus.driver for bus in file.bus if bus.id == device.bus), "")

@@ -27,7 +27,7 @@ PATTERN_WORDS = {
 }
 
 #: Subjects that the gateway uses for what is its own: no device or point may have such an id.
-RESERVED_IDS = frozenset({GATEWAY, "console"})
+RESERVED_IDS = frozenset({GATEWAY, "console", "evidence-upload"})
 
 
 def _not_reserved(name: str) -> str:

@@ -8,6 +8,7 @@ from gateway.clock import Clock, from_ms, ms_or_none, to_ms
 from gateway.errors import JournalUnwritable, NotFound
 from gateway.model import Alarm, ClockState, Durability, EventType
 from gateway.site import Site
+from gateway.store.evidence import EvidenceRecords
 from gateway.store.merge import GAP_ENDED
 from gateway.store.outputs import OutputRecords
 from gateway.store.rows import ALARM_COLUMNS, GapRow, HoldRow, StoredEvent, alarm_of
@@ -20,7 +21,7 @@ def _trusted() -> ClockState:
     return ClockState.TRUSTED
 
 
-class Journal(Upkeep, OutputRecords):
+class Journal(Upkeep, OutputRecords, EvidenceRecords):
     """One for a daemon. `Journal.open(site, …)` never raises for a bad disk: it goes on in memory and says so."""
 
     @classmethod

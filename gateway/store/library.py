@@ -14,6 +14,7 @@ from gateway.errors import GatewayError, JournalUnwritable
 from gateway.policy.retention import Held, Load
 from gateway.store.database import connect, is_damage
 from gateway.store.hand import Hand
+from gateway.store.library_evidence import EvidenceTable
 from gateway.store.library_rows import (
     NewSegment,
     StoredSegment,
@@ -42,7 +43,7 @@ class LibraryUnusable(GatewayError):  # noqa: N818 - the design's way of saying 
         super().__init__(message)
 
 
-class Library:
+class Library(EvidenceTable):
     """One for a recording directory. Every method raises LibraryUnusable while the disk fails.
 
     `identity` is a UUID, new with each fresh library; known once it is open.

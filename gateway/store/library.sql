@@ -2,7 +2,8 @@
 -- one writer (store/writer.py), WAL, synchronous=FULL. It can be rebuilt from the shelf: names carry camera, start and end.
 --
 -- Conventions: `_ms` is milliseconds since 1970-01-01T00:00:00Z. `path` is below the shelf: camera/YYYY-MM-DD/name.mp4.
--- I6: every file on the shelf is owned by exactly one row of segment or garbage. (Evidence will have a table of its own.)
+-- I6: every file on the shelf is owned by exactly one row of segment or garbage. Evidence has a folder and a table of its own:
+-- library_evidence.sql, which brings this version of the library to the next.
 
 -- One row: which library this is. Another one on the footage's disk means another disk, or one that is not mounted.
 create table library (

@@ -15,8 +15,9 @@ from gateway.store.database import Damaged, apply_script, connect, schema_text
 
 logger = logging.getLogger(__name__)
 
-#: The version of library.sql. There are no migrations: a library of another version is rebuilt from the shelf.
-LIBRARY_VERSION = 1
+#: What brings a library from each version to the next, from nothing on. One of a later version is rebuilt from the files.
+_STEPS = ("library.sql", "library_evidence.sql")
+LIBRARY_VERSION = len(_STEPS)
 
 #: What is added one at a time was recorded so lately; what is adopted from the shelf may be of any age.
 FRESH_MS = 3_600_000
@@ -50,16 +51,16 @@ class Total:
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """Open or create. Raises OSError, sqlite3.Error, Damaged for another version's file."""
+    """Open, create or bring up to date. Raises OSError, sqlite3.Error, Damaged for a later version's file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     db = connect(path)
     try:
         version = db.execute("pragma user_version").fetchone()[0]
-        if version not in {0, LIBRARY_VERSION}:
+        if version > LIBRARY_VERSION:
             raise Damaged(f"version {version}, this program knows {LIBRARY_VERSION}")
-        if version == 0:
-            apply_script(db, schema_text("library.sql"), LIBRARY_VERSION)
-            db.execute("insert into library values (1, ?)", (str(uuid.uuid4()),))
+        for step in range(version, LIBRARY_VERSION):
+            apply_script(db, schema_text(_STEPS[step]), step + 1)
+        db.execute("insert or ignore into library values (1, ?)", (str(uuid.uuid4()),))
         db.execute("select count(*) from total").fetchone()
     except sqlite3.Error:
         db.close()

@@ -111,7 +111,7 @@ class Line:
             client_id=f"{self._site.site.county}-{self._site.site.id}-{self._name}",
             password=password,
             will=self._retained.absence(),
-            most_in_flight=self._settings.window + 1,  # one is kept for the goodbye
+            most_in_flight=self._settings.window + 2,  # for the goodbye, and for a snapshot
             on_acks=self._acknowledged,
             on_inbound=self._receivers.receive,
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from gateway.clock import Clock
 from gateway.errors import JournalUnwritable
-from gateway.model import ClockState, Durability, Reading
+from gateway.model import ClockState, Durability, EventType, Reading
 from gateway.policy.ranges import Ranges
 from gateway.policy.receipts import StreamKnowledge
 from gateway.site import Site, UplinkSettings
@@ -25,6 +25,7 @@ from gateway.uplink.messages import Inbound, Message
 from gateway.uplink.readings import ReadingStock
 from gateway.uplink.retained import Retained
 from gateway.uplink.shared import Shared
+from gateway.uplink.snapshots import NoShelf, SnapshotLane, SnapshotShelf
 from gateway.uplink.watch import StateWatch
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,8 @@ class UplinkView:
 class Uplink:
     """Delivers the journal's events to one destination (CONTRACT, MQTT), and takes its receipts and commands.
 
-    `clock_state` and `reasons` are what `alarms/open` and the `degraded` of `state` say besides. `run` once.
+    `clock_state` and `reasons` are what `alarms/open` and the `degraded` of `state` say besides; `snapshots` is
+    where those wait that are to be sent. `run` once.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Uplink:
         *,
         clock_state: Callable[[], ClockState] = _trusted,
         reasons: Callable[[], tuple[str, ...]] = _no_reasons,
+        snapshots: SnapshotShelf | None = None,
     ) -> None:
         name = settings.name
         self._settings = settings
@@ -130,6 +133,15 @@ class Uplink:
             answer=self._answer,
             resend=self._receipts.send_again,
         )
+        self._snapshots = SnapshotLane(
+            snapshots or NoShelf(),
+            name,
+            root=self._root,
+            accepts_unrouted=settings.unrouted == "accept",
+            clock=clock,
+            complaints=self._complaints,
+            on_ready=self._wake,
+        )
         shared = Shared(
             settings=settings,
             root=self._root,
@@ -142,6 +154,7 @@ class Uplink:
             presences=self._retained.presences,
             results=self._results,
             readings=self._readings,
+            snapshots=self._snapshots,
         )
         self._line = Line(
             shared,
@@ -175,6 +188,7 @@ class Uplink:
                 self._receipts.run(),
                 self._commands.run(),
                 self._watch.run(),
+                self._snapshots.run(),
                 self._line.run(),
             ):
                 group.create_task(work)
@@ -243,6 +257,8 @@ class Uplink:
             self._line.hurry()
         for presence in change.presences:
             self._retained.presence_changed(presence.device)
+        if change.resync or any(event.type is EventType.SNAPSHOT for event in change.events):
+            self._snapshots.wake()
         if change.resync:
             self._retained.all_may_have_changed()
         publisher = self._line.publisher

@@ -1,137 +1,34 @@
-"""One camera's pictures, sent to all its viewers in time with its frame rate."""
+"""One stream's pictures and sound, sent to all its viewers in time with its frame rate."""
 
 import asyncio
-import logging
 import math
-import random
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from simulators.camera import rtp
-from simulators.camera.encoder import Footage
+from simulators.camera import lies, rtp, sound
+from simulators.camera.encoder import Codec
+from simulators.camera.footage import Footage
 from simulators.camera.misbehaviour import Misbehaviour
+from simulators.camera.stamps import StampFault, Stamps
+from simulators.camera.viewer import SOUND, VIDEO, Viewer, ViewerCount
 from simulators.fault import Fault
 
-_log = logging.getLogger(__name__)
-
-#: Bytes that may wait for one viewer, beside what its socket holds; one who takes less is cut off.
-MAX_WAITING_BYTES = 2 * 1024 * 1024
 #: Ended viewers whose counts are remembered.
 MAX_REMEMBERED = 256
-_REPORT_SECONDS = 5.0  # RFC 3550 section 6.2: the least interval between RTCP reports
-_RUBBISH_BYTES = 700
 _MAX_BEHIND_SECONDS = 1.0
 
 
-class Outlet:
-    """The way out to one client, bounded: whoever does not read is cut off, so memory does not grow."""
-
-    def __init__(self, transport: asyncio.WriteTransport) -> None:
-        self._transport = transport
-        self.peer = "{}:{}".format(*transport.get_extra_info("peername")[:2])
-        self.cut_off = False
-
-    def write(self, data: bytes) -> bool:
-        """Send, or cut the client off if too much waits already; False if nothing was sent."""
-        if self._transport.is_closing():
-            return False
-        if self._transport.get_write_buffer_size() + len(data) > MAX_WAITING_BYTES:
-            _log.warning("%s reads too slowly: cut off", self.peer)
-            self.cut_off = True
-            self._transport.abort()
-            return False
-        self._transport.write(data)
-        return True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ViewerCount:
-    """What was handed to one viewer's connection, in order and without a gap, until it left or was `cut_off`.
+class Programme:
+    """What is sent. `tone` None: no sound. `wall_clock` is the camera's own, in seconds since 1970."""
 
-    All of it arrives if the viewer hangs up last: after `CameraSimulator.stop`, which waits until it is sent.
-    """
-
-    peer: str
-    frames: int
-    packets: int
-    octets: int
-    watching: bool
-    cut_off: bool
-
-
-class Viewer:
-    """One client's RTP session. `channel` takes RTP, the next one RTCP."""
-
-    def __init__(self, outlet: Outlet, channel: int) -> None:
-        self._outlet = outlet
-        self._channel = channel
-        self._ssrc = random.getrandbits(32)
-        self._first_sequence = random.getrandbits(16)
-        self._timestamp_offset = random.getrandbits(32)
-        self._frames = self._packets = self._octets = 0
-        self._next_report = 0.0
-        self.needs_key = True
-
-    @property
-    def ssrc(self) -> int:
-        """The RTP source, 32 bits."""
-        return self._ssrc
-
-    @property
-    def next_sequence(self) -> int:
-        """The RTP sequence number of the next packet."""
-        return (self._first_sequence + self._packets) & 0xFFFF
-
-    def count(self, *, watching: bool) -> ViewerCount:
-        """What was sent so far."""
-        return ViewerCount(
-            peer=self._outlet.peer,
-            frames=self._frames,
-            packets=self._packets,
-            octets=self._octets,
-            watching=watching,
-            cut_off=self._outlet.cut_off,
-        )
-
-    def show(self, unit: rtp.AccessUnit, timestamp: int) -> None:
-        """Send a picture, unless this viewer still waits for a key frame."""
-        if self.needs_key and not unit.key:
-            return
-        last = len(unit.payloads) - 1
-        packets = (
-            rtp.packet(
-                payload,
-                marker=n == last,
-                sequence=self.next_sequence + n,
-                timestamp=self._timestamp_offset + timestamp,
-                ssrc=self._ssrc,
-            )
-            for n, payload in enumerate(unit.payloads)
-        )
-        if self._outlet.write(b"".join(rtp.interleave(self._channel, packet) for packet in packets)):
-            self.needs_key = False
-            self._frames += 1
-            self._packets += len(unit.payloads)
-            self._octets += sum(map(len, unit.payloads))
-
-    def report(self, timestamp: int) -> None:
-        """Send an RTCP sender report if one is due. `timestamp` is that of this instant."""
-        if self.needs_key or time.monotonic() < self._next_report:
-            return
-        self._next_report = time.monotonic() + _REPORT_SECONDS
-        totals = rtp.SenderTotals(ssrc=self._ssrc, packets=self._packets, octets=self._octets)
-        report = rtp.sender_report(
-            totals,
-            wall_clock=time.time(),
-            timestamp=self._timestamp_offset + timestamp,
-            cname="camera",
-        )
-        self._outlet.write(rtp.interleave(self._channel + 1, report))
-
-    def send_rubbish(self) -> None:
-        """Send bytes that are no RTP."""
-        self._outlet.write(random.randbytes(_RUBBISH_BYTES))
+    footage: Footage
+    codec: Codec
+    fps: int
+    tone: sound.Tone | None
+    wall_clock: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +41,11 @@ class _Late:
 class Broadcast:
     """Fetches pictures while anyone watches, and only then. RTP time runs on a grid of 1 / fps seconds."""
 
-    def __init__(self, footage: Footage, fps: int, misbehaviour: Misbehaviour) -> None:
-        self._footage = footage
-        self._fps = fps
+    def __init__(self, programme: Programme, misbehaviour: Misbehaviour) -> None:
+        self._programme = programme
+        self._fps = programme.fps
         self._misbehaviour = misbehaviour
+        self._stamps = Stamps()
         self._start = time.monotonic()
         self._viewers: list[Viewer] = []
         self._left: deque[ViewerCount] = deque(maxlen=MAX_REMEMBERED)
@@ -174,8 +72,23 @@ class Broadcast:
             self._watched.clear()
             self._underway.clear()
 
+    def stamp(self, fault: StampFault) -> None:
+        """Let the RTP time stamps be wrong in this way from now on."""
+        self._stamps.change(fault, time.monotonic() - self._start)
+
+    def want_key(self) -> None:
+        """Let the next picture be a key frame."""
+        self._key_wanted = True
+
     async def run(self) -> None:
-        """Send until cancelled. Pictures that are late are made up for; past `_MAX_BEHIND_SECONDS` they are left out."""
+        """Send until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._run_pictures())
+            if self._programme.tone is not None:
+                tasks.create_task(self._run_sound(self._programme.tone))
+
+    async def _run_pictures(self) -> None:
+        """Pictures that are late are made up for; past `_MAX_BEHIND_SECONDS` they are left out."""
         tick = 0
         while True:
             if not self._watched.is_set():
@@ -193,7 +106,7 @@ class Broadcast:
         if unit is None or self._disturbed:  # it may have become so while the picture was encoded
             self._interrupt()
             return
-        timestamp = tick * rtp.CLOCK_RATE // self._fps
+        timestamp = self._stamps.sent(tick * rtp.CLOCK_RATE // self._fps, rtp.CLOCK_RATE)
         self._underway.append(_Late(time.monotonic() + self._misbehaviour.lag, timestamp, unit))
         self._deliver()
 
@@ -203,7 +116,9 @@ class Broadcast:
 
     async def _next_unit(self) -> rtp.AccessUnit:
         key, self._key_wanted = self._key_wanted, False
-        return await self._footage.next_unit(key=key)
+        unit = await self._programme.footage.next_unit(key=key)
+        spoilt = lies.spoil(unit.payloads, self._misbehaviour.lie, self._programme.codec)
+        return unit if spoilt is unit.payloads else replace(unit, payloads=tuple(spoilt))
 
     def _interrupt(self) -> None:
         self._underway.clear()
@@ -218,6 +133,34 @@ class Broadcast:
         while self._underway and (not self._misbehaviour.lag or self._underway[0].due <= now):
             late = self._underway.popleft()
             for viewer in tuple(self._viewers):
-                viewer.show(late.unit, late.timestamp)
+                viewer.show(late.unit, late.timestamp, self._misbehaviour.lie)
+        self._report(VIDEO, rtp.CLOCK_RATE)
+
+    async def _run_sound(self, tone: sound.Tone) -> None:
+        """Packets on a grid of their length; a camera that is slow sends those of a while ago."""
+        period = tone.packet_ms / 1000
+        sent = 0
+        while True:
+            await self._watched.wait()
+            heard = math.floor((time.monotonic() - self._misbehaviour.lag - self._start) / period)
+            for number in range(max(sent + 1, heard - round(_MAX_BEHIND_SECONDS / period)), heard + 1):
+                self._send_sound(tone, number)
+                sent = number
+            await asyncio.sleep(
+                self._start + (heard + 1) * period + self._misbehaviour.lag - time.monotonic()
+            )
+
+    def _send_sound(self, tone: sound.Tone, number: int) -> None:
+        if self._disturbed:
+            return
+        payload = tone.payload(number)
+        timestamp = self._stamps.sent(number * tone.samples, sound.RATE)
         for viewer in tuple(self._viewers):
-            viewer.report(round((now - self._start) * rtp.CLOCK_RATE))
+            viewer.hear(payload, timestamp, self._misbehaviour.lie)
+        self._report(SOUND, sound.RATE)
+
+    def _report(self, track: int, rate: int) -> None:
+        now = round((time.monotonic() - self._start) * rate)
+        for viewer in tuple(self._viewers):
+            if (flow := viewer.flows.get(track)) is not None and not (track == VIDEO and viewer.needs_key):
+                flow.report(self._stamps.sent(now, rate), self._programme.wall_clock())

@@ -2,6 +2,7 @@
 
 import argparse
 
+from simulators.camera.encoder import CODECS, Video
 from simulators.camera.simulator import CameraSimulator
 from simulators.serving import scenario_arguments, serve
 from simulators.verbs import camera_verbs
@@ -19,6 +20,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--height", type=int, default=360)
     parser.add_argument("--fps", type=int, default=10)
     parser.add_argument("--title", default="")
+    parser.add_argument("--codec", choices=CODECS, default="h264")
+    parser.add_argument("--sound", action="store_true", help="a tone in G.711 A-law")
+    parser.add_argument(
+        "--sub", action="store_true", help="a second stream at /sub, half the width and height, H.264"
+    )
     scenario_arguments(parser)
 
 
@@ -33,7 +39,20 @@ async def run(options: argparse.Namespace) -> None:
         height=options.height,
         fps=options.fps,
         title=options.title,
+        codec=options.codec,
+        sound=options.sound,
+        sub=_sub(options) if options.sub else None,
     )
     await serve(
         camera, camera_verbs(camera), lambda: f"camera at {camera.url}, user {camera.username}", options
+    )
+
+
+def _sub(options: argparse.Namespace) -> Video:
+    """Half of the main stream each way, or the least that can be had."""
+    return Video(
+        width=max(160, options.width // 4 * 2),
+        height=max(90, options.height // 4 * 2),
+        fps=options.fps,
+        title=options.title,
     )

@@ -1,4 +1,4 @@
-"""One client's RTSP connection: requests in, answers out (RFC 2326; media over the same TCP connection only)."""
+"""One client's RTSP connection: requests in, answers out (RFC 2326)."""
 
 import asyncio
 import logging
@@ -6,35 +6,39 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulators.camera.broadcast import Broadcast, Outlet, Viewer
+from simulators.camera import sdp, transport
 from simulators.camera.digest import Authenticator
+from simulators.camera.lies import Lie
 from simulators.camera.message import Interleaved, MalformedMessage, Request, Response, read_message
 from simulators.camera.misbehaviour import Misbehaviour
+from simulators.camera.outlet import Channels, Datagrams, Outlet, Way
+from simulators.camera.stream import Stream
+from simulators.camera.viewer import Flow, Viewer
 from simulators.fault import Fault
 
 _log = logging.getLogger(__name__)
 
-TRACK = "trackID=0"
 _METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "GET_PARAMETER", "TEARDOWN")
 _RUBBISH_BYTES = 200
+_ENDLESS_HEADER = b"X-Endless: " + b"a" * 1000 + b"\r\n"
+_ENDLESS_AT_ONCE, _ENDLESS_PAUSE = 64, 0.05  # headers, and seconds between them: 1.3 MB/s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What all connections of one camera share. `sdp` describes the stream (RFC 4566)."""
+    """What all connections of one camera share. `udp`: whether media over UDP are served."""
 
-    path: str
-    sdp: str
+    streams: tuple[Stream, ...]
     authenticator: Authenticator
-    broadcast: Broadcast
     misbehaviour: Misbehaviour
     session_seconds: int
+    udp: bool
 
 
 class Connection:
     """Serves one client until it hangs up, says nothing for the session time-out, or sends what is no RTSP.
 
-    A session lives and dies with its connection, since its media flow there.
+    A session lives and dies with its connection, also when its media flow beside it, and has tracks of one stream.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class Connection:
         self._outlet = Outlet(transport)
         self._nonce = secrets.token_hex(16)
         self._session = ""
+        self._stream = service.streams[0]
+        self._track = 0
         self._viewer: Viewer | None = None
         self._playing = False
 
@@ -70,8 +76,19 @@ class Connection:
     async def _next_message(self) -> Request | Interleaved | None:
         if self._service.misbehaviour.fault is Fault.HALF_OPEN:
             await self._service.misbehaviour.until_awake()
-        async with asyncio.timeout(self._service.session_seconds):
-            return await read_message(self._reader)
+        while True:
+            try:
+                async with asyncio.timeout(self._service.session_seconds):
+                    return await read_message(self._reader)
+            except TimeoutError:
+                if not self._heard():
+                    raise
+
+    def _heard(self) -> bool:
+        """Whether receiver reports came over UDP, which keep a session alive too."""
+        ways = [flow.way for flow in self._viewer.flows.values()] if self._viewer is not None else []
+        heard = [way.heard() for way in ways if isinstance(way, Datagrams)]
+        return any(heard)
 
     async def _take(self, message: Request | Interleaved) -> None:
         if isinstance(message, Interleaved):
@@ -84,8 +101,19 @@ class Connection:
         await asyncio.sleep(misbehaviour.lag)
         if misbehaviour.fault is Fault.GARBAGE:
             self._outlet.write(secrets.token_bytes(_RUBBISH_BYTES))
-        else:
-            self._outlet.write(self._answer(message).encode(message.headers.get("cseq", "0")))
+            return
+        answer = self._answer(message)
+        if answer.body and misbehaviour.lie is Lie.ENDLESS_HEADERS:
+            await self._pour_headers()
+        self._outlet.write(answer.encode(message.headers.get("cseq", "0")))
+
+    async def _pour_headers(self) -> None:
+        """Begin an answer that does not come to its end while the lie holds and the client reads."""
+        self._outlet.write(b"RTSP/1.0 200 OK\r\n")
+        while self._service.misbehaviour.lie is Lie.ENDLESS_HEADERS:
+            if not self._outlet.write(_ENDLESS_HEADER * _ENDLESS_AT_ONCE):
+                return
+            await asyncio.sleep(_ENDLESS_PAUSE)
 
     def _answer(self, request: Request) -> Response:
         if (unfit := _unfit(request)) is not None:
@@ -97,11 +125,20 @@ class Connection:
     def _denied(self, request: Request) -> Response | None:
         if not self._authorised(request):
             return Response(401, {"WWW-Authenticate": self._service.authenticator.challenge(self._nonce)})
-        if request.path not in {self._service.path, f"{self._service.path}/{TRACK}"}:
+        if not self._finds(request.path):
             return Response(404)
         if request.headers.get("session", self._session).split(";")[0] != self._session:
             return Response(454)
         return None
+
+    def _finds(self, path: str) -> bool:
+        """Whether there is such a stream or track, and one of the session's if there is a session."""
+        streams = (self._stream,) if self._session else self._service.streams
+        for stream in streams:
+            if (track := stream.track_of(path)) is not None:
+                self._stream, self._track = stream, track
+                return True
+        return False
 
     def _authorised(self, request: Request) -> bool:
         given = request.headers.get("authorization", "")
@@ -121,18 +158,29 @@ class Connection:
 
     def _describe(self, request: Request) -> Response:
         headers = {"Content-Base": f"{request.address}/", "Content-Type": "application/sdp"}
-        return Response(200, headers, self._service.sdp.encode())
+        return Response(200, headers, self._stream.sdp(self._service.misbehaviour.lie).encode())
 
     def _set_up(self, request: Request) -> Response:
         if self._playing:
             return Response(455)
-        channel = _offered_channel(request.headers.get("transport", ""))
-        if channel is None:
+        offer = transport.choose(
+            request.headers.get("transport", ""), udp=self._service.udp, channel=2 * self._track
+        )
+        if offer is None:
             return Response(461)
+        try:
+            way = self._way(offer)
+        except OSError as error:
+            _log.warning("%s: %s", self._outlet.peer, error)
+            return Response(500)
         self._session = self._session or secrets.token_hex(8)
-        self._viewer = Viewer(self._outlet, channel)
-        transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1};ssrc={self._viewer.ssrc:08X}"
-        return self._alive({"Transport": transport})
+        self._viewer = self._viewer or Viewer(self._outlet, self._stream.name)
+        return self._alive({"Transport": _taken(offer, self._viewer.flow(self._track, way), self._outlet)})
+
+    def _way(self, offer: transport.Offer) -> Way:
+        if offer.is_udp:
+            return Datagrams(self._outlet, offer.number)
+        return Channels(self._outlet, offer.number)
 
     def _play(self, request: Request) -> Response:
         if self._viewer is None:
@@ -141,10 +189,13 @@ class Connection:
             return self._alive()
         self._playing = True
         # Nothing is sent before the answer: the next picture is another task's turn of the event loop.
-        self._service.broadcast.add(self._viewer)
+        self._stream.broadcast.add(self._viewer)
         # No rtptime: which picture is the first one is decided by the next key frame.
-        track = f"{request.address.removesuffix(f'/{TRACK}')}/{TRACK}"
-        info = f"url={track};seq={self._viewer.next_sequence}"
+        base = request.address.removesuffix(f"/{sdp.track_name(self._track)}")
+        info = ",".join(
+            f"url={base}/{sdp.track_name(track)};seq={flow.next_sequence}"
+            for track, flow in sorted(self._viewer.flows.items())
+        )
         return self._alive({"Range": "npt=now-", "RTP-Info": info})
 
     def _keep_alive(self, _request: Request) -> Response:
@@ -162,7 +213,8 @@ class Connection:
 
     def _end_session(self) -> None:
         if self._viewer is not None:
-            self._service.broadcast.remove(self._viewer)
+            self._stream.broadcast.remove(self._viewer)
+            self._viewer.close()
         self._session, self._viewer, self._playing = "", None, False
 
 
@@ -176,16 +228,11 @@ def _unfit(request: Request) -> Response | None:
     return None
 
 
-def _offered_channel(transport: str) -> int | None:
-    """The first interleaved channel of the first offer (RFC 2326 section 12.39) that we can serve."""
-    for offer in transport.split(","):
-        protocol, *parameters = (part.strip() for part in offer.split(";"))
-        if protocol.upper() != "RTP/AVP/TCP":
-            continue
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            first = value.partition("-")[0]
-            if name == "interleaved" and first.isascii() and first.isdigit() and int(first) < 255:
-                return int(first)
-        return 0
-    return None
+def _taken(offer: transport.Offer, flow: Flow, outlet: Outlet) -> str:
+    """The Transport header of the answer."""
+    if isinstance(flow.way, Datagrams):
+        ports = (
+            f"client_port={offer.number}-{offer.number + 1};server_port={flow.way.port}-{flow.way.port + 1}"
+        )
+        return f"{offer.protocol};unicast;{ports};source={outlet.own_host};ssrc={flow.ssrc:08X}"
+    return f"{offer.protocol};unicast;interleaved={offer.number}-{offer.number + 1};ssrc={flow.ssrc:08X}"

@@ -16,6 +16,7 @@ _REASONS = {
     454: "Session Not Found",
     455: "Method Not Valid in This State",
     461: "Unsupported Transport",
+    500: "Internal Server Error",
     501: "Not Implemented",
     505: "RTSP Version Not Supported",
 }

@@ -1,6 +1,7 @@
-"""The rendered picture: a date and time for people, and the same time as black and white blocks for programs."""
+"""The rendered picture: a yard, over it date and time for people, and the same time as blocks for programs."""
 
 import binascii
+import zlib
 from datetime import UTC, datetime
 
 import cv2
@@ -8,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.clock import from_ms, to_ms
+from simulators.camera import lens, scenery
+from simulators.camera.lens import BLACK, NEUTRAL, WHITE, Planes
+from simulators.camera.picture_faults import PictureFault
+from simulators.camera.scene import Scene
 
 #: A picture, 8 bits a sample: (height, width) grey, (height, width, 3) blue-green-red, or planar YUV 4:2:0.
 Picture = NDArray[np.uint8]
@@ -16,8 +21,14 @@ Picture = NDArray[np.uint8]
 _ROWS, _COLUMNS = 2, 32
 _STRIP_SHARE = 9  # the strip takes a ninth of the height: blocks of 20 x 20 pixels at 640 x 360
 _MIN_WIDTH, _MIN_HEIGHT = 160, 90  # below that a block is smaller than 5 pixels and compression eats it
-_BLACK, _WHITE, _NEUTRAL = 16, 235, 128  # luma limits and no colour, ITU-R BT.601 video range
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_STAMP = "0000-00-00 00:00:00.000 UTC"
+_YARD = Scene()
+_1970 = datetime.fromtimestamp(0, UTC)
+# Where a camera looks in the yard, shares of the picture's size from its upper left corner; and once it was moved.
+_PLACE, _MOVED_PLACE = (0.06, 0.05), (0.42, 0.18)
+#: Yards that a renderer keeps: main and moved of two seeds.
+_KEPT = 4
 
 
 def check_size(width: int, height: int) -> None:
@@ -27,42 +38,72 @@ def check_size(width: int, height: int) -> None:
 
 
 class Renderer:
-    """Draws one camera's pictures. Width and height in pixels; raises ValueError like `check_size`."""
+    """Draws one camera's pictures. Width and height in pixels; raises ValueError like `check_size`.
+
+    The same moment and scene always give the same picture, noise included. The overlay is the strip (a ninth of the
+    height), a line of text under it (to a fifth) and the title at the lower left.
+    """
 
     def __init__(self, width: int, height: int, title: str = "") -> None:
         check_size(width, height)
-        self._height = height
+        self._width, self._height = width, height
+        self._title = title
+        self._seed = zlib.crc32(title.encode())
         self._strip = _strip_height(height)
-        self._time_scale = _scale("00:00:00.000", width * 0.85)
-        self._date_scale = _scale("0000-00-00 UTC", width * 0.5)
+        self._scale = _scale(_STAMP, width * 0.6)
         self._rows = np.arange(self._strip) * _ROWS // self._strip
         self._columns = np.arange(width) * _COLUMNS // width
-        self._backdrop = _backdrop(width, height)
-        self._write(self._backdrop, title, 0.95, self._date_scale / 2)
+        self._views: dict[tuple[int, bool], Picture] = {}
 
-    def render(self, moment: datetime) -> Picture:
+    def render(self, moment: datetime, scene: Scene = _YARD) -> Picture:
         """The picture of that moment: planar YUV 4:2:0, an array of (height * 3 / 2, width)."""
-        moment = moment.astimezone(UTC)
-        picture = self._backdrop.copy()
-        picture[: self._strip] = self._blocks(moment)
-        time = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
-        self._write(picture, time, 0.55, self._time_scale)
-        self._write(picture, f"{moment:%Y-%m-%d} UTC", 0.8, self._date_scale)
+        frozen = scene.fault is PictureFault.FROZEN
+        moment = ((scene.since or _1970) if frozen else moment).astimezone(UTC)
+        seed = self._seed if scene.seed is None else scene.seed
+        picture = self._view(seed, moved=scene.fault is PictureFault.MOVED).copy()
+        planes = Planes.of(picture)
+        lens.expose(planes, scene, np.random.default_rng((seed, to_ms(moment))))
+        self._overlay(planes, moment)
         return picture
+
+    def jpeg(self, moment: datetime, scene: Scene = _YARD, quality: int = 85) -> bytes:
+        """The same picture as a JPEG file."""
+        colour = cv2.cvtColor(self.render(moment, scene), cv2.COLOR_YUV2BGR_I420)
+        done, data = cv2.imencode(".jpg", colour, (cv2.IMWRITE_JPEG_QUALITY, quality))
+        assert done, "OpenCV has a JPEG encoder of its own"
+        return data.tobytes()
+
+    def _view(self, seed: int, *, moved: bool) -> Picture:
+        if (seed, moved) not in self._views:
+            while len(self._views) >= _KEPT:
+                self._views.pop(next(iter(self._views)))
+            across, down = _MOVED_PLACE if moved else _PLACE
+            left, top = round(self._width * across), round(self._height * down)
+            yard = scenery.draw_yard(self._width, self._height, seed)
+            seen = yard[top : top + self._height, left : left + self._width]
+            self._views[seed, moved] = np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGR2YUV_I420), np.uint8)
+        return self._views[seed, moved]
+
+    def _overlay(self, planes: Planes, moment: datetime) -> None:
+        luma = planes.luma
+        luma[: self._strip] = self._blocks(moment)
+        for colour in (planes.u, planes.v):
+            colour[: (self._strip + 1) // 2] = NEUTRAL
+        millisecond = moment.microsecond // 1000
+        self._write(luma, f"{moment:%Y-%m-%d %H:%M:%S}.{millisecond:03d} UTC", 0.185)
+        self._write(luma, self._title, 0.96)
 
     def _blocks(self, moment: datetime) -> Picture:
         time = to_ms(moment).to_bytes(6, "big")
         bits = np.unpackbits(np.frombuffer(time + _checksum(time), np.uint8)).reshape(_ROWS, _COLUMNS)
-        levels = np.where(bits, _WHITE, _BLACK).astype(np.uint8)
+        levels = np.where(bits, WHITE, BLACK).astype(np.uint8)
         return levels[self._rows[:, None], self._columns[None, :]]
 
-    def _write(self, picture: Picture, text: str, baseline: float, scale: float) -> None:
-        luma = picture[: self._height]
-        left = round(luma.shape[1] * 0.05)
-        thickness = max(1, round(scale * 2.5))
-        cv2.putText(
-            luma, text, (left, round(self._height * baseline)), _FONT, scale, _WHITE, thickness, cv2.LINE_AA
-        )
+    def _write(self, luma: Picture, text: str, baseline: float) -> None:
+        place = (round(self._width * 0.03), round(self._height * baseline))
+        thickness = max(1, round(self._scale * 2))
+        for shade, line in ((BLACK, thickness + 2), (WHITE, thickness)):  # an edge, to be read on any ground
+            cv2.putText(luma, text, place, _FONT, self._scale, shade, line, cv2.LINE_AA)
 
 
 def read_clock(frame: Picture) -> datetime | None:
@@ -93,13 +134,3 @@ def _strip_height(height: int) -> int:
 def _scale(sample: str, width: float) -> float:
     (unit, _), _ = cv2.getTextSize(sample, _FONT, 1.0, 2)
     return width / unit
-
-
-def _backdrop(width: int, height: int) -> Picture:
-    """Something to look at that costs nothing to compress, since it stands still: a dusk sky over a yard."""
-    picture = np.full((height * 3 // 2, width), _NEUTRAL, np.uint8)
-    luma = picture[:height]
-    luma[:] = np.linspace(40, 110, height).astype(np.uint8)[:, None]
-    cv2.rectangle(luma, (width // 16, height // 4), (width // 3, height), 70, -1)
-    cv2.rectangle(luma, (width // 2, height // 3), (width - width // 16, height), 85, -1)
-    return picture

@@ -1,4 +1,4 @@
-"""RTP and RTCP packets of an H.264 stream (RFC 3550, RFC 6184): bytes in, bytes out, no sockets and no clock."""
+"""RTP packets (RFC 3550), and the payloads of an H.264 stream (RFC 6184): bytes in, bytes out, no sockets, no clock."""
 
 import re
 import struct
@@ -10,11 +10,9 @@ PAYLOAD_TYPE = 96  # the first dynamic one
 MAX_PAYLOAD = 1400  # bytes: what fits an Ethernet frame with all headers, as cameras do it
 
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types, H.264 table 7-1
-_FU_A = 28
+FU_A = 28
 _FU_START, _FU_END = 0x80, 0x40
 _VERSION = 0x80
-_SENDER_REPORT, _SOURCE_DESCRIPTION, _CNAME = 200, 202, 1
-_NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 
 _START_CODE = re.compile(rb"\x00\x00+\x01")
 
@@ -25,15 +23,6 @@ class AccessUnit:
 
     payloads: tuple[bytes, ...]
     key: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SenderTotals:
-    """What a sender says of itself in a report: its source, and what it has sent since it began."""
-
-    ssrc: int
-    packets: int
-    octets: int
 
 
 def nal_type(nal: bytes) -> int:
@@ -60,7 +49,7 @@ def payloads(nals: Iterable[bytes], limit: int = MAX_PAYLOAD) -> list[bytes]:
 
 
 def _fragments(nal: bytes, limit: int) -> list[bytes]:
-    indicator, kind = nal[0] & 0xE0 | _FU_A, nal_type(nal)
+    indicator, kind = nal[0] & 0xE0 | FU_A, nal_type(nal)
     pieces = [nal[at : at + limit - 2] for at in range(1, len(nal), limit - 2)]
     last = len(pieces) - 1
     return [
@@ -69,37 +58,18 @@ def _fragments(nal: bytes, limit: int) -> list[bytes]:
     ]
 
 
-def packet(payload: bytes, *, marker: bool, sequence: int, timestamp: int, ssrc: int) -> bytes:
+def packet(
+    payload: bytes,
+    *,
+    marker: bool,
+    sequence: int,
+    timestamp: int,
+    ssrc: int,
+    payload_type: int = PAYLOAD_TYPE,
+) -> bytes:
     """An RTP packet (RFC 3550 section 5.1); `sequence` and `timestamp` wrap. `marker`: last of its picture."""
-    kind = PAYLOAD_TYPE | (0x80 if marker else 0)
+    kind = payload_type | (0x80 if marker else 0)
     return struct.pack(">BBHII", _VERSION, kind, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc) + payload
-
-
-def sender_report(totals: SenderTotals, *, wall_clock: float, timestamp: int, cname: str) -> bytes:
-    """A compound RTCP packet (RFC 3550 section 6.1): sender report, and who it is.
-
-    `wall_clock` in seconds since 1970 and RTP `timestamp` are the same instant on two clocks.
-    """
-    seconds, fraction = divmod(wall_clock + _NTP_EPOCH, 1)
-    report = struct.pack(
-        ">BBHIIIIII",
-        _VERSION,
-        _SENDER_REPORT,
-        6,
-        totals.ssrc,
-        int(seconds),
-        int(fraction * 2**32),
-        timestamp & 0xFFFFFFFF,
-        totals.packets & 0xFFFFFFFF,
-        totals.octets & 0xFFFFFFFF,
-    )
-    return report + _source_description(totals.ssrc, cname.encode())
-
-
-def _source_description(ssrc: int, cname: bytes) -> bytes:
-    chunk = struct.pack(">IBB", ssrc, _CNAME, len(cname)) + cname
-    chunk += bytes(4 - len(chunk) % 4)  # ends with one null byte at least, on a word (RFC 3550 section 6.5)
-    return struct.pack(">BBH", _VERSION | 1, _SOURCE_DESCRIPTION, len(chunk) // 4) + chunk
 
 
 def interleave(channel: int, data: bytes) -> bytes:

@@ -1,14 +1,11 @@
-"""The RTSP server: listens, owns every connection and ends it; and what it says of the stream (SDP)."""
+"""The RTSP server: listens, owns every connection and ends it."""
 
 import asyncio
-import base64
 import logging
 import socket
 import struct
 
-from simulators.camera import rtp
-from simulators.camera.connection import TRACK, Connection, Service
-from simulators.camera.encoder import ParameterSets
+from simulators.camera.connection import Connection, Service
 from simulators.camera.message import MAX_HEAD
 
 _log = logging.getLogger(__name__)
@@ -91,27 +88,3 @@ class RtspServer:
         # One that died of a fault stays, so that the end of the camera tells of it.
         if task.cancelled() or task.exception() is None:
             self._clients.pop(task, None)
-
-
-def sdp(parameter_sets: ParameterSets, fps: int) -> str:
-    """The description of an H.264 stream (RFC 4566; RFC 6184 section 8.2.1)."""
-    sets = ",".join(
-        base64.b64encode(nal).decode() for nal in (parameter_sets.sequence, parameter_sets.picture)
-    )
-    profile = parameter_sets.sequence[1:4].hex().upper()
-    kind = rtp.PAYLOAD_TYPE
-    lines = (
-        "v=0",
-        "o=- 1 1 IN IP4 0.0.0.0",
-        "s=Campus camera simulator",
-        "c=IN IP4 0.0.0.0",
-        "t=0 0",
-        "a=control:*",
-        "a=range:npt=now-",
-        f"m=video 0 RTP/AVP {kind}",
-        f"a=rtpmap:{kind} H264/{rtp.CLOCK_RATE}",
-        f"a=fmtp:{kind} packetization-mode=1;profile-level-id={profile};sprop-parameter-sets={sets}",
-        f"a=framerate:{fps}",
-        f"a=control:{TRACK}",
-    )
-    return "".join(f"{line}\r\n" for line in lines)

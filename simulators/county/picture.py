@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from simulators.county.ledger import Ledger, StreamLedger
 from simulators.county.report import CountyReport, Gap, stream_report
 from simulators.county.tables import Stored
-from simulators.county.wire import Cleared, DeviceSaid, Event, OpenAlarms, State, Violation
+from simulators.county.wire import Cleared, DeviceSaid, Event, OpenAlarms, Snapshot, State, Violation
 
 #: The newest so many are kept.
 KEPT_STATES = 10_000
 KEPT_VIOLATIONS = 10_000
+KEPT_SNAPSHOTS = 10_000
 
 
 class Picture:
@@ -25,6 +26,7 @@ class Picture:
         self.ledger.adopt(ledger)
         self._violations: deque[Violation] = deque(violations, KEPT_VIOLATIONS)
         self._states: deque[State] = deque(maxlen=KEPT_STATES)
+        self._snapshots: deque[Snapshot] = deque(maxlen=KEPT_SNAPSHOTS)
         self._open_alarms: dict[str, OpenAlarms] = {}
         self._presence: dict[tuple[str, str], str] = {}
 
@@ -41,6 +43,8 @@ class Picture:
                 self._open_alarms[alarms.root] = alarms
             case DeviceSaid() as said:
                 self._presence[said.root, said.device] = said.presence
+            case Snapshot() as snapshot:
+                self._snapshots.append(snapshot)
             case Cleared() as cleared:
                 self._note_cleared(cleared)
         return None
@@ -62,6 +66,7 @@ class Picture:
             open_alarms=dict(self._open_alarms),
             states=tuple(self._states),
             presence=dict(self._presence),
+            snapshots=tuple(self._snapshots),
         )
 
     def _note_event(self, event: Event, stored: Stored) -> StreamLedger:

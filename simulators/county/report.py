@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simulators.county.ledger import StreamLedger
-from simulators.county.wire import OpenAlarms, State, Violation
+from simulators.county.wire import OpenAlarms, Snapshot, State, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class StreamReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountyReport:
-    """At one moment: all that is committed. `states`, `open_alarms` and `presence` are as heard since the start.
+    """At one moment: all that is committed. `states`, `open_alarms`, `presence` and `snapshots` are as heard since the start.
 
-    `presence` is by (root, device). `violations` and `states` are the newest 10,000 at most.
+    `presence` is by (root, device). `violations`, `states` and `snapshots` (each arrival) are the newest 10,000 at most.
     """
 
     events: int
@@ -55,6 +55,7 @@ class CountyReport:
     open_alarms: Mapping[str, OpenAlarms]
     states: tuple[State, ...]
     presence: Mapping[tuple[str, str], str]
+    snapshots: tuple[Snapshot, ...] = ()
 
     def __str__(self) -> str:
         parts = [

@@ -17,6 +17,7 @@ from simulators.county.wire import (
     Event,
     OpenAlarms,
     Rule,
+    Snapshot,
     State,
     Violation,
     parse_event,
@@ -27,7 +28,7 @@ KEPT_VIOLATIONS = 10_000
 
 _INSERT_EVENTS = "insert into event (id, root, source, stream, sequence, type, payload, received_ms) values "
 
-Message = Event | State | OpenAlarms | DeviceSaid | Cleared | CommandResult
+Message = Event | State | OpenAlarms | DeviceSaid | Cleared | CommandResult | Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

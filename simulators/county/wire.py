@@ -1,6 +1,8 @@
 """What passes between a gateway and the county, as values: events read strictly, receipts written, rules broken."""
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +18,11 @@ FAMILIES = {
     "event/evidence": ("evidence",),
     "event/report": ("report",),
 }
+
+#: A JPEG's first and last marker (ITU-T T.81, Table B.1: SOI and EOI).
+_JPEG_BEGINS, _JPEG_ENDS = b"\xff\xd8", b"\xff\xd9"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 STREAM_STARTED = "campus.gateway.stream-started.v1"
 
 
@@ -101,6 +108,17 @@ class CommandResult:
     reason: str
     answer: Mapping[str, JsonValue]
     correlation: bytes | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A picture on `snapshot/{evidence}`; of its bytes only how many there were, and their SHA-256, is kept."""
+
+    root: str
+    evidence: str
+    bytes: int
+    sha256: str
     received_at: datetime
 
 
@@ -235,6 +253,16 @@ def parse_open_alarms(payload: bytes, *, root: str) -> OpenAlarms:
 def parse_presence(payload: bytes, *, root: str, device: str) -> DeviceSaid:
     """The JSON of `device/{device}`. Raises MalformedError."""
     return DeviceSaid(root=root, device=device, presence=_parsed(_PresenceBody, payload).presence)
+
+
+def parse_snapshot(payload: bytes, *, root: str, evidence: str, received_at: datetime) -> Snapshot:
+    """The bytes of `snapshot/{evidence}`: a whole JPEG. Raises MalformedError."""
+    if not _UUID.fullmatch(evidence):
+        raise MalformedError("the evidence id is no UUID")
+    if not payload.startswith(_JPEG_BEGINS) or not payload.endswith(_JPEG_ENDS):
+        raise MalformedError(f"{len(payload)} bytes that are no JPEG")
+    digest = hashlib.sha256(payload).hexdigest()
+    return Snapshot(root=root, evidence=evidence, bytes=len(payload), sha256=digest, received_at=received_at)
 
 
 def parse_result(

@@ -80,7 +80,12 @@ async def running(task: Task | bytes) -> AsyncIterator[Recorder]:
 
 
 def task_of(
-    tmp_path: Path, *cameras: CameraSimulator, password: str = PASSWORD, segment_s: float = 1
+    tmp_path: Path,
+    *cameras: CameraSimulator,
+    password: str = PASSWORD,
+    segment_s: float = 1,
+    transport: str = "tcp",
+    sound: bool = False,
 ) -> Task:
     """Record these cameras as cam-0, cam-1 and so on."""
     return Task(
@@ -92,6 +97,8 @@ def task_of(
             CameraTask(
                 camera=f"cam-{n}",
                 url=simulator.url.replace("rtsp://", f"rtsp://admin:{quote(password, safe='')}@"),
+                transport=transport,
+                sound=sound,
             )
             for n, simulator in enumerate(cameras)
         ),

@@ -92,8 +92,30 @@ async def read_only(folder: Path, daemon: Daemon) -> None:
     assert known <= {segment.path for segment in await daemon.segments()}
 
 
+async def _last_cause_is(daemon: Daemon, cause: str) -> bool:
+    return (await daemon.causes())[-1:] == [cause]
+
+
+async def vanished(folder: Path, daemon: Daemon) -> None:
+    """Only an empty mount point is left, which could be written: nothing is, it is said, and the disk's return is enough."""
+    await until(lambda: daemon.has(4 + 1), WITHIN_S)
+    known = {segment.path for segment in await daemon.segments()}
+    disk = folder / "disk"
+    await run("umount", "-l", disk)
+    await until(lambda: (Kind.RECORDING_LOST, "gateway") in daemon.alarms(), WITHIN_S)
+    await until(lambda: _last_cause_is(daemon, "disk"), WITHIN_S)
+    assert not list(disk.rglob("*.mp4"))
+
+    await run("mount", "--bind", folder / "kept", disk)
+    await until(daemon.recording, WITHIN_S)
+    placed = daemon.placed()
+    await until(lambda: daemon.placed() > placed, WITHIN_S)
+    await until(lambda: not daemon.alarms(), WITHIN_S)
+    assert known <= {segment.path for segment in await daemon.segments()}
+
+
 SCENARIOS: dict[str, Callable[[Path, Daemon], Awaitable[None]]] = {
-    scenario.__name__: scenario for scenario in (full, held, read_only)
+    scenario.__name__: scenario for scenario in (full, held, read_only, vanished)
 }
 
 

@@ -135,7 +135,11 @@ async def test_a_stream_that_only_hangs_is_noticed_by_its_missing_progress(world
         await world.watch.look()
     assert world.presence() is Presence.ONLINE
 
-    world.clock.advance(31)
+    world.clock.advance(34)  # the last picture may be 5 s younger than the last word of it
+    await world.watch.look()
+    assert world.presence() is Presence.ONLINE
+
+    world.clock.advance(2)
     await world.watch.look()
     assert world.presence() is Presence.OFFLINE
 
@@ -187,3 +191,40 @@ async def test_counts_go_on_over_a_restart_of_the_recorder(world: World) -> None
     world.watch.progress(Progress(camera="cam-1", packets=3, bytes=30, dropped=0))
 
     assert (world.watch.stats.packets, world.watch.stats.bytes, world.watch.stats.dropped) == (18, 180, 1)
+
+
+async def test_a_camera_is_not_told_lost_before_its_time(world: World) -> None:
+    """The last word of it was 4.9 s before its stream ended: the 30 s count from the end of footage."""
+    await world.opened()
+    world.watch.progress(Progress(camera="cam-1", packets=1, bytes=1, dropped=0))
+    world.clock.advance(4.9)
+    await world.lost(Cause.CAMERA, "the camera ended the stream")
+    world.clock.advance(26)
+    await world.watch.look()
+    assert world.presence() is Presence.ONLINE
+
+    world.clock.advance(4.2)
+    await world.watch.look()
+    assert world.presence() is Presence.OFFLINE
+
+
+async def test_of_a_driven_camera_the_driver_tells_presence_and_recording_an_alarm(world: World) -> None:
+    """Nothing is said of its presence; that it is not recorded is told in words, and that it is again."""
+    told: list[str] = []
+    watch = CameraWatch("cam-1", world.journal, world.clock, lost_after_s=30.0, alarm=told.append)
+    world.watch = watch
+    await watch.begin(None)
+    watch.recorder_started()
+    await world.opened()
+    await world.lost(Cause.NETWORK, "no answer within 10 s")
+    world.clock.advance(29)
+    await watch.look()
+    assert told == [""]
+
+    world.clock.advance(2)
+    await watch.look()
+    await world.opened()
+
+    assert told == ["", "cam-1 is not recorded: no answer within 10 s", ""]
+    assert world.presence() is None
+    assert not world.journal.open_alarms

@@ -87,7 +87,7 @@ async def test_footage_that_stopped_long_ago_is_a_gap(world: World) -> None:
 
 async def test_more_segments_than_a_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long times are read page by page, without losing what lies between pages."""
-    monkeypatch.setattr("gateway.recording.coverage._PAGE", 7)
+    monkeypatch.setattr("gateway.recording.footage._PAGE", 7)
     await world.record(*range(20), *range(21, 50))
 
     found = await world.ask(0, 50)

@@ -12,7 +12,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from gateway.recording.cutter import KEY_LIMIT_S, Cutter, Interrupted
-from gateway.recording.protocol import Cause, Opened, Report, SegmentFinished, Task
+from gateway.recording.protocol import Begun, Cause, Opened, Report, SegmentFinished, Skipped, Task
+from gateway.recording.syncer import Syncer
 from tests.clocks import ManualClock
 
 FPS = 10
@@ -70,6 +71,7 @@ class Bench:
 def bench(footage: Path, tmp_path: Path) -> Iterator[Bench]:
     """A cutter that makes segments of three seconds."""
     clock, reports = ManualClock(), list[Report]()
+    (tmp_path / "spool").mkdir()
     task = Task(
         spool=str(tmp_path / "spool"), unreadable=str(tmp_path / "aside"), segment_s=3, stall_s=1, cameras=()
     )
@@ -77,7 +79,13 @@ def bench(footage: Path, tmp_path: Path) -> Iterator[Bench]:
         stream = source.streams.video[0]
         packets = [packet for packet in source.demux(stream) if packet.size]
         cutter = Cutter(
-            "cam-1", stream, task=task, since=clock.monotonic(), clock=clock, report=reports.append
+            "cam-1",
+            stream,
+            task=task,
+            since=clock.monotonic(),
+            clock=clock,
+            report=reports.append,
+            syncer=Syncer(clock),
         )
         yield Bench(clock, cutter, stream, reports, packets)
         cutter.finish()
@@ -161,6 +169,37 @@ def test_a_step_of_the_wall_clock_starts_a_new_segment(bench: Bench) -> None:
     assert after.start_ms == before.end_ms - 3_600_000
 
 
+def test_a_step_forward_leaves_a_hole_with_its_cause(bench: Bench) -> None:
+    """The time that the clock left out is told, from the one segment's end to the other's start; a step back is none."""
+    for packet in bench.packets[:15]:
+        bench.take(packet)
+    bench.clock.step(120)
+    for packet in bench.packets[15:35]:
+        bench.take(packet)
+    bench.clock.step(-60)
+    for packet in bench.packets[35:45]:
+        bench.take(packet)
+    bench.cutter.finish()
+
+    before, after, _ = bench.finished
+    [skipped] = [report for report in bench.reports if isinstance(report, Skipped)]
+    assert (skipped.start_ms, skipped.end_ms) == (before.end_ms, after.start_ms)
+    assert skipped.end_ms - skipped.start_ms == 120_000
+
+
+def test_each_file_is_told_when_it_begins_and_when_it_is_renamed(bench: Bench) -> None:
+    """So that the file that grows can be found; its name then is the one it is finished under."""
+    for packet in bench.packets[:75]:
+        bench.take(packet)
+    bench.cutter.finish()
+
+    begun = [report for report in bench.reports if isinstance(report, Begun)]
+    finished = {report.path for report in bench.finished}
+    assert finished <= {report.path for report in begun}
+    assert begun[0].path not in finished or begun[0].path == begun[1].path
+    assert [report.start_ms for report in begun[1:]] == [segment.start_ms for segment in bench.finished]
+
+
 def test_a_stream_without_key_frames_is_given_up(bench: Bench) -> None:
     """So that opening it anew makes the camera send one."""
     bench.take(bench.packets[0])
@@ -194,9 +233,21 @@ def test_a_packet_that_can_not_be_written_ends_nothing(bench: Bench, monkeypatch
 
 def test_a_spool_that_is_no_folder_is_a_fault_of_the_disk(bench: Bench, tmp_path: Path) -> None:
     """Recording of this camera is interrupted with the cause that belongs on the gap."""
+    (tmp_path / "spool").rmdir()
     (tmp_path / "spool").write_text("no folder")
 
     with pytest.raises(Interrupted) as caught:
         bench.take(bench.packets[0])
 
     assert caught.value.cause is Cause.DISK
+
+
+def test_a_spool_that_is_gone_is_a_fault_of_the_disk_and_not_made_anew(bench: Bench, tmp_path: Path) -> None:
+    """A disk that is not mounted any more: footage must not go below its mount point, onto another disk."""
+    (tmp_path / "spool").rmdir()
+
+    with pytest.raises(Interrupted) as caught:
+        bench.take(bench.packets[0])
+
+    assert caught.value.cause is Cause.DISK
+    assert not (tmp_path / "spool").exists()

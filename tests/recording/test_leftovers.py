@@ -6,9 +6,9 @@ from pathlib import Path
 import av
 import pytest
 
-from gateway.recording.cutter import SegmentFile
 from gateway.recording.leftovers import recover
 from gateway.recording.protocol import Recovered, SegmentFinished, Unreadable
+from gateway.recording.segment_file import SegmentFile
 from gateway.recording.timeline import Timeline
 from tests.recording.recorder_process import running, task_of
 from tests.recording.test_cutter import film
@@ -26,7 +26,7 @@ def cut(film_path: Path, path: Path, *, pictures: int | None = None) -> bytes:
         assert stream.time_base is not None
         timeline = Timeline(stream.time_base)
         packets = [packet for packet in source.demux(stream) if packet.size and packet.dts is not None]
-        file = SegmentFile(path, stream, 0)
+        file = SegmentFile(path, stream, stream, 0, None)
         for n, packet in enumerate(packets[:pictures]):
             file.write(packet, timeline.place(packet.dts, packet.pts, packet.duration, n / 10))
         file.close()

@@ -15,7 +15,7 @@ import pytest
 from gateway.model import Kind, Presence
 from gateway.policy.backoff import Backoff
 from gateway.policy.coverage import Coverage
-from gateway.recording import recorder
+from gateway.recording import lane, recorder
 from gateway.recording.coverage import coverage_of
 from gateway.site import Site
 from simulators.camera import CameraSimulator, EncodedLoop
@@ -122,6 +122,7 @@ class Misbehaviour:
         Misbehaviour(Fault.HALF_OPEN, "network", "no answer"),
         Misbehaviour(Fault.SLOW, "network", "no answer"),
         Misbehaviour(Fault.REFUSED, "camera", "refuses the user name or the password"),
+        Misbehaviour(Fault.GARBAGE, "camera", "does not talk sense"),
     ],
     ids=lambda case: case.fault.value,
 )
@@ -203,8 +204,8 @@ class Hasty(Backoff):
 
 
 if __name__ == "__main__":
-    recorder._REFUSED_WAIT_S = 0.5
-    recorder.Backoff = Hasty  # type: ignore[attr-defined]  # a class in another's place: the process is ours alone
+    lane._REFUSED_WAIT_S = 0.5
+    lane.Backoff = Hasty  # type: ignore[attr-defined]  # a class in another's place: the process is ours alone
     status = recorder.main()
     sys.stderr.flush()
     os._exit(status)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from gateway.recording.outlet import Outlet
 from gateway.recording.protocol import (
     EXIT_DISK,
     EXIT_FAULT,
@@ -20,7 +21,6 @@ from gateway.recording.protocol import (
     SegmentFinished,
     encode_task,
 )
-from gateway.recording.recorder import Outlet
 from gateway.recording.recorder import Recorder as InProcess
 from simulators.camera import CameraSimulator
 from tests.recording.recorder_process import pictures, running, task_of

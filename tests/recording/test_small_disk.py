@@ -17,7 +17,7 @@ exec "$2" -W error -m tests.recording.small_disk "$1" "$3"
 async def test_a_small_disk(tmp_path: Path) -> None:
     """Each scenario in small_disk.py, side by side; its docstring says what has to happen."""
     async with asyncio.TaskGroup() as group:
-        for scenario in ("full", "held", "read_only"):
+        for scenario in ("full", "held", "read_only", "vanished"):
             folder = tmp_path / scenario
             folder.mkdir()
             group.create_task(play(folder, scenario))

@@ -38,6 +38,49 @@ class RtpPacket:
         return cls(bool(second & 0x80), second & 0x7F, sequence, timestamp, ssrc, data[12:])
 
 
+@dataclass(frozen=True)
+class SenderReport:
+    """RFC 3550 section 6.4.1: `wall_clock` in seconds since 1970."""
+
+    ssrc: int
+    wall_clock: float
+    timestamp: int
+    packets: int
+    octets: int
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """The first packet of a compound one, strict."""
+        head, length = data[:2], int.from_bytes(data[2:4], "big")
+        assert (head, length) == (b"\x80\xc8", 6)
+        ssrc, seconds, fraction, timestamp, packets, octets = struct.unpack(">IIIIII", data[4:28])
+        return cls(ssrc, seconds - 2208988800 + fraction / 2**32, timestamp, packets, octets)
+
+
+def depacketise_h265(payloads: list[bytes]) -> list[bytes]:
+    """NAL units from RFC 7798 payloads, strict: any fragment out of place fails."""
+    nals: list[bytes] = []
+    fragments: bytes | None = None
+    for payload in payloads:
+        kind = payload[0] >> 1 & 63
+        if kind != 49:
+            assert fragments is None
+            assert kind < 48
+            nals.append(payload)
+            continue
+        header = payload[2]
+        start, end = header >> 7, header >> 6 & 1
+        assert not (start and end), "RFC 7798 4.4.3: never both in one fragment"
+        assert bool(start) == (fragments is None)
+        first = bytes([payload[0] & 0x81 | (header & 63) << 1, payload[1]])
+        fragments = (first if fragments is None else fragments) + payload[3:]
+        if end:
+            nals.append(fragments)
+            fragments = None
+    assert fragments is None
+    return nals
+
+
 def depacketise(payloads: list[bytes]) -> list[bytes]:
     """NAL units from RFC 6184 payloads, strict: any fragment out of place fails."""
     nals: list[bytes] = []
@@ -77,6 +120,7 @@ class RtspClient:
         self.reader = reader
         self.writer = writer
         self.password = camera.password if password is None else password
+        self.url = camera.url
         self.packets: list[tuple[int, bytes]] = []
         self._cseq = 0
         self._challenge: dict[str, str] = {}
@@ -99,7 +143,7 @@ class RtspClient:
     def post(self, method: str, uri: str | None = None, **headers: str) -> None:
         """Send one request."""
         self._cseq += 1
-        uri = uri or self.camera.url
+        uri = uri or self.url
         lines = [f"{method} {uri} RTSP/1.0", f"CSeq: {self._cseq}"]
         if self._challenge:
             lines.append(f"Authorization: {self._authorization(method, uri)}")
@@ -134,14 +178,28 @@ class RtspClient:
                 packets.append(RtpPacket.parse(data))
         return packets
 
-    async def play(self) -> None:
-        """From nothing to PLAY."""
-        setup = await self.request(
-            "SETUP", f"{self.camera.url}/trackID=0", Transport="RTP/AVP/TCP;unicast;interleaved=0-1"
-        )
-        assert setup.status == 200
-        play = await self.request("PLAY", Session=setup.headers["session"].split(";")[0])
+    async def play(self, *tracks: int) -> Answer:
+        """From nothing to PLAY of these tracks, the picture if none is named; track n on channels 2n and 2n + 1."""
+        session: dict[str, str] = {}
+        for track in tracks or (0,):
+            transport = f"RTP/AVP/TCP;unicast;interleaved={2 * track}-{2 * track + 1}"
+            setup = await self.request("SETUP", f"{self.url}/trackID={track}", Transport=transport, **session)
+            assert setup.status == 200
+            session = {"Session": setup.headers["session"].split(";")[0]}
+        play = await self.request("PLAY", **session)
         assert play.status == 200
+        return play
+
+    async def media(self, channel: int) -> RtpPacket:
+        """The next RTP packet of that channel; all else is skipped."""
+        return RtpPacket.parse(await self.on(channel))
+
+    async def on(self, channel: int) -> bytes:
+        """The next packet of that channel; all else is skipped."""
+        while True:
+            on, data = await self.packet()
+            if on == channel:
+                return data
 
     async def quiet(self, seconds: float) -> bool:
         """Whether nothing comes for so long, neither bytes nor an end."""

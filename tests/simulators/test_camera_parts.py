@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.clock import from_ms, to_ms
-from simulators.camera import EncodedLoop, Video, picture, read_clock, rtp
+from simulators.camera import EncodedLoop, Video, picture, read_clock, rtcp, rtp
 from simulators.camera.digest import Authenticator
 from tests.simulators.rtsp_client import RtpPacket, depacketise
 
@@ -110,8 +110,8 @@ def test_rtp_header_wraps() -> None:
 @given(cname=st.text("abc@.", max_size=12))
 def test_sender_report(cname: str) -> None:
     """A report is whole words, states NTP time from 1900 (RFC 5905), and names its source (RFC 3550 6.4.1, 6.5)."""
-    totals = rtp.SenderTotals(ssrc=9, packets=10, octets=11)
-    report = rtp.sender_report(totals, wall_clock=0.5, timestamp=12, cname=cname)
+    totals = rtcp.SenderTotals(ssrc=9, packets=10, octets=11)
+    report = rtcp.sender_report(totals, wall_clock=0.5, timestamp=12, cname=cname)
     words = struct.unpack(f">{len(report) // 4}I", report)
 
     assert words[:7] == (0x80C80006, 9, 2208988800, 0x80000000, 12, 10, 11)

@@ -79,8 +79,8 @@ async def test_description(client: RtspClient) -> None:
 
 
 async def test_udp_is_refused(client: RtspClient) -> None:
-    """UDP alone is 461; beside an offer of TCP it is passed over, and the client's channels are used."""
-    udp = "RTP/AVP;unicast;client_port=5000-5001"
+    """Multicast alone is 461; beside an offer of TCP it is passed over, and the client's channels are used."""
+    udp = "RTP/AVP;multicast;client_port=5000-5001"
 
     assert (await client.request("SETUP", Transport=udp)).status == 461
     assert (await client.request("SETUP")).status == 461

@@ -5,6 +5,7 @@ import { adviceFor, technical } from "./advice.js";
 import { FAULTS, isAcknowledged, isClosable, isShelved, isSilent, kindOf, stateOf, whereOf } from "./alarm.js";
 import { post } from "./api.js";
 import { ago, el, icon, setText, span, time, toast } from "./dom.js";
+import { Evidence } from "./evidence.js";
 import { askClose, askShelve, showDetails } from "./dialogs.js";
 import { say, words } from "./words.js";
 
@@ -113,6 +114,7 @@ class Card {
     this.state = el("p", { class: "state" });
     this.facts = el("ul", { class: "facts" });
     this.drill = el("p", { class: "drill-mark" }, icon("drill"), el("strong", {}, words.drill), el("span", {}, words.drillNote));
+    this.evidence = new Evidence();
     this.hint = el("p", { class: "hint" });
     this.buttons = {
       acknowledge: this.button("acknowledge", "primary", () => this.acknowledge()),
@@ -123,7 +125,7 @@ class Card {
     };
     this.element = el("li", { class: "card" },
       el("div", { class: "body" }, this.drill, el("div", { class: "what" }, this.badge, this.kind), this.where,
-        el("p", { class: "times" }, this.when, this.age), this.state, this.facts),
+        el("p", { class: "times" }, this.when, this.age), this.state, this.facts, this.evidence.element),
       el("div", { class: "acts" }, this.buttons.acknowledge, this.buttons.close, this.hint,
         el("div", { class: "lesser" }, this.buttons.shelve, this.buttons.unshelve, this.buttons.details)));
   }
@@ -196,6 +198,7 @@ class Card {
     this.when.dateTime = alarm.raised_at;
     setText(this.when, time(alarm.raised_at));
     setText(this.age, ago(alarm.raised_at));
+    if (this.element.isConnected) this.evidence.tick(alarm);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { language, words } from "./words.js";
 
+const CLIP_AGAIN_MS = 1000;
 let csrf = "";
 
 /** What the gateway refused, in words. */
@@ -32,6 +33,39 @@ async function call(method, path, body) {
 
 export const get = (path) => call("GET", path);
 export const post = (path, body = {}) => call("POST", path, body);
+
+/** A response that is read by the caller; a refusal is an Error with the gateway's words. */
+export async function openStream(path, signal, headers = {}) {
+  let response;
+  try {
+    response = await fetch(path, { headers: { "Accept-Language": language, ...headers }, signal });
+  } catch (error) {
+    throw signal.aborted ? error : new Refused(0, "not-sent", words.notSent);
+  }
+  if (response.ok) return response;
+  const error = (await response.json().catch(() => null))?.error ?? { code: "unknown", message: `HTTP ${response.status}` };
+  throw new Refused(response.status, error.code, error.message);
+}
+
+/** A picture, and when it was taken (milliseconds since 1970). */
+export async function getBlob(path, signal) {
+  const response = await openStream(path, AbortSignal.any([signal, AbortSignal.timeout(25000)]));
+  return { blob: await response.blob(), taken: Date.parse(response.headers.get("X-Taken-At")) };
+}
+
+/** Wait until a clip is made; its headers, and none of it. */
+export async function getReady(path, signal) {
+  for (;;) {
+    try {
+      const response = await openStream(path, signal, { Range: "bytes=0-0" });
+      await response.arrayBuffer();
+      return response;
+    } catch (error) {
+      if (error.code !== "clip-in-the-making" || signal.aborted) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, CLIP_AGAIN_MS));
+  }
+}
 
 /** Sign in; the session's token stays in a cookie that scripts can't read. */
 export async function signIn(name, password) {

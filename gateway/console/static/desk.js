@@ -3,6 +3,7 @@
 import { isSilent, kindOf, whereOf } from "./alarm.js";
 import { AlarmList } from "./alarms.js";
 import { session, signOut, whyNoEvents } from "./api.js";
+import { CamerasView } from "./cameras.js";
 import { DevicesView } from "./devices.js";
 import { askDrill } from "./dialogs.js";
 import { el, serverNow, setServerTime, setText, setTimeZone, tickRemaining, toast } from "./dom.js";
@@ -42,6 +43,7 @@ export class Desk {
     this.list = new AlarmList((alarm) => this.take([alarm]));
     this.zonesView = new ZonesView();
     this.devicesView = new DevicesView(who.role, () => this.polls.devices.ask());
+    this.camerasView = new CamerasView();
     this.polls = this.makePolls();
     this.live = new Live({
       snapshot: (message) => this.snapshot(message),
@@ -61,6 +63,7 @@ export class Desk {
   leave() {
     this.left = true;
     this.live.stop();
+    this.camerasView.hide();
     for (const poll of Object.values(this.polls)) poll.stop();
     for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     clearInterval(this.ticking);
@@ -236,21 +239,17 @@ export class Desk {
   }
 
   showView() {
-    const asked = location.hash.slice(1);
+    const [asked, ...rest] = location.hash.slice(1).split("/");
     this.view = VIEWS.includes(asked) ? asked : "alarms";
     this.frame.mark(this.view);
-    if (this.view === "alarms") this.frame.show(this.list.element);
-    if (this.view === "zones") this.frame.show(this.zonesView.element);
-    if (this.view === "devices") this.frame.show(this.devicesView.element);
-    if (this.view === "history") this.showHistory();
+    const { list: alarms, zonesView: zones, devicesView: devices, camerasView: cameras } = this;
+    const shown = { alarms, zones, devices, cameras }[this.view];
+    if (shown) this.frame.show(shown.element);
+    if (this.view === "cameras") cameras.show(rest);
+    else cameras.hide();
+    if (this.view === "history") this.frame.show(new History().load().element);
     if (this.view === "log") this.showLog();
     this.ask();
-  }
-
-  showHistory() {
-    const history = new History();
-    this.frame.show(history.element);
-    history.load();
   }
 
   async showLog() {

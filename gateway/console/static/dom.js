@@ -110,6 +110,15 @@ export function time(stamp) {
   return (today ? clockFormat.format(at) : dayFormat.format(at)) + zoneMark;
 }
 
+/** The date of a moment (milliseconds since 1970). */
+export const dateOf = (at) => dateFormat.format(at) + zoneMark;
+
+/** When the day of a moment began, in the school's time zone; milliseconds since 1970. */
+export function dayStart(at) {
+  const parts = Object.fromEntries(clockFormat.formatToParts(at).map((part) => [part.type, Number(part.value)]));
+  return Math.floor(at / 1000) * 1000 - ((parts.hour * 60 + parts.minute) * 60 + parts.second) * 1000;
+}
+
 /** How long something is, in words. */
 export function span(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));

@@ -6,7 +6,7 @@ import { StatusLine } from "./status.js";
 import { say, switchLanguage, words } from "./words.js";
 import { EntryBanner } from "./zones.js";
 
-export const VIEWS = ["alarms", "zones", "devices", "history", "log"];
+export const VIEWS = ["alarms", "zones", "cameras", "devices", "history", "log"];
 const SETTLE_MS = 400;
 const STALE_WORDS = {
   silent: [words.stale, words.staleNote],

@@ -16,7 +16,12 @@ export class History {
     this.before = null; // the oldest that is shown: its time and id
   }
 
-  async load() {
+  load() {
+    this.ask();
+    return this;
+  }
+
+  async ask() {
     const older = this.before ? `&before=${encodeURIComponent(this.before[0])}&before_id=${encodeURIComponent(this.before[1])}` : "";
     try {
       const answer = await get(`/api/alarms?history=true&limit=50${older}`);

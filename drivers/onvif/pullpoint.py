@@ -1,0 +1,150 @@
+"""A pull point: subscribed, asked, kept alive, let go (ONVIF Core, real-time pull-point notification; protocols.md 5.2)."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from drivers.onvif.addresses import rewritten
+from drivers.onvif.answers import Answer, Fault
+from drivers.onvif.camera import Camera
+from drivers.onvif.codec import Notification, moment, notifications
+from drivers.onvif.toolkit import EVENTS, PULL_POINT, SUBSCRIPTION, Parameter, Reference
+from gateway.clock import Clock
+from gateway.errors import DeviceRefused, DeviceUnavailable
+
+#: For how long a subscription is asked for, in seconds: after a loss the camera has its place free again that soon.
+LIFE_S = 60
+
+#: Messages in one answer.
+MOST_MESSAGES = 64
+
+#: How long the goodbye may take, in seconds; the rest of `CANCEL_LIMIT_S` is for closing.
+GOODBYE_S = 0.8
+
+logger = logging.getLogger(__name__)
+
+
+class PullPoint:
+    """One subscription. Its methods raise DeviceUnavailable and DeviceRefused; Fault is one that the camera has forgotten."""
+
+    def __init__(self, camera: Camera, clock: Clock, address: str, references: tuple[Reference, ...]) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._address = address
+        self._references = references
+        self._renews = True
+        self._form = "relative"
+
+    @classmethod
+    async def subscribe(cls, camera: Camera, clock: Clock) -> Self:
+        """A new one. Raises DeviceRefused where the camera gives none: all are taken, or it has no events."""
+        refusals: list[str] = []
+        for form in ("relative", "absolute", "none"):
+            wish = _termination(camera, clock, form)
+            parameters: dict[str, Parameter] = {} if wish is None else {"InitialTerminationTime": wish}
+            try:
+                answer = await camera.ask(EVENTS, "CreatePullPointSubscription", parameters)
+            except Fault as fault:
+                refusals.append(fault.reason)
+                continue
+            point = cls(camera, clock, *_reference(camera, answer))
+            point._form = form
+            return point
+        raise DeviceRefused(
+            f"{camera.keys.host} gives us no pull point for its events: {'; '.join(dict.fromkeys(refusals))}: "
+            "perhaps other clients hold all it has (cameras have few, often 5): end one of them"
+        )
+
+    async def synchronise(self) -> bool:
+        """Have the present state of every property told; False where the camera can't."""
+        try:
+            await self._ask("SetSynchronizationPoint")
+        except Fault as fault:
+            logger.warning(
+                "%s: can't be asked for the present state of its inputs (SetSynchronizationPoint: %s)",
+                self._camera.keys.host,
+                fault.reason,
+            )
+            return False
+        return True
+
+    async def pull(self, wait_s: float) -> tuple[Notification, ...]:
+        """What it has to tell; the answer comes at once if there is anything, else within `wait_s`."""
+        answer = await self._camera.ask(
+            PULL_POINT,
+            "PullMessages",
+            {"Timeout": timedelta(seconds=wait_s), "MessageLimit": MOST_MESSAGES},
+            address=self._address,
+            references=self._references,
+            wait_s=wait_s,
+        )
+        if self._renews and _left_s(answer) <= LIFE_S / 2:
+            await self._renew()
+        return tuple(notifications(answer.body, answer.data))
+
+    async def let_go(self) -> None:
+        """Say goodbye, for `GOODBYE_S` at most: it ends by itself otherwise."""
+        with suppress(TimeoutError, DeviceUnavailable, DeviceRefused):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._camera.ask(
+                    SUBSCRIPTION, "Unsubscribe", address=self._address, references=self._references
+                )
+
+    async def _renew(self) -> None:
+        """Where pulling alone does not keep it alive. One that can't be renewed is made anew when it has ended."""
+        wish = _termination(self._camera, self._clock, self._form) or f"PT{LIFE_S}S"
+        try:
+            await self._camera.ask(
+                SUBSCRIPTION,
+                "Renew",
+                {"TerminationTime": wish},
+                address=self._address,
+                references=self._references,
+            )
+        except Fault as fault:
+            self._renews = False
+            logger.info("%s: a subscription can't be renewed: %s", self._camera.keys.host, fault.reason)
+
+    async def _ask(self, operation: str) -> Answer:
+        return await self._camera.ask(
+            PULL_POINT, operation, address=self._address, references=self._references
+        )
+
+
+def _termination(camera: Camera, clock: Clock, form: str) -> str | None:
+    """The end that we wish for: some cameras can't do durations, some want to be told one (protocols.md 5.4)."""
+    if form == "none":
+        return None
+    if form == "relative":
+        return f"PT{LIFE_S}S"
+    end = camera.skew.theirs(clock.now()) + timedelta(seconds=LIFE_S)
+    return end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _reference(camera: Camera, answer: Answer) -> tuple[str, tuple[Reference, ...]]:
+    """Where the subscription is, at the configured host and port, and what of it must be echoed."""
+    told = answer.body.text_of("SubscriptionReference", "Address")
+    try:
+        address = rewritten(told, camera.keys.host, camera.keys.port)
+    except ValueError:  # some tell none: then it is where the events are
+        address = camera.address_of(EVENTS.namespace)
+    return address, tuple(_echoed(answer))
+
+
+def _echoed(answer: Answer) -> Iterator[Reference]:
+    holder = answer.body.first("SubscriptionReference", "ReferenceParameters")
+    for one in holder.children if holder is not None else ():
+        yield Reference(one.namespace, one.name, one.text.strip(), dict(one.attributes))
+
+
+def _left_s(answer: Answer) -> float:
+    """How long it lives on, by the camera's own two times; 0 where it does not say."""
+    now, end = (_told(answer, name) for name in ("CurrentTime", "TerminationTime"))
+    return 0.0 if now is None or end is None else (end - now).total_seconds()
+
+
+def _told(answer: Answer, name: str) -> datetime | None:
+    return moment(answer.body.text_of(name))

@@ -1,0 +1,131 @@
+"""Wrong passwords: refused at once, and never so often that a camera locks the account."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from drivers.onvif.driver import OnvifDriver
+from drivers.onvif.memory import FIRST_WAIT_S, MOST_TOPICS, WAIT_S, Memory
+from drivers.onvif.settings import SiteConnection
+from gateway.clock import SystemClock
+from gateway.errors import DeviceRefused
+from simulators.onvif import Auth, OnvifSimulator, Quirk
+from tests.drivers.contract import supervised
+from tests.drivers.onvif.cameras import OnvifUnderTest, camera, connection_of
+from tests.drivers.recorder import Recorder
+from tests.wait import until
+
+
+class Jumping(SystemClock):
+    """A clock that is put forward by hand."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds, and as many more."""
+        return super().monotonic() + self.ahead
+
+
+async def refusal(
+    folder: Path, simulator: OnvifSimulator, memory: Memory, clock: Jumping, password: str
+) -> str:
+    connection = connection_of(folder, simulator, password=password)
+    with pytest.raises(DeviceRefused) as refused:
+        await OnvifDriver(as_ours(connection), clock, memory).run(Recorder())
+    return str(refused.value)
+
+
+def as_ours(connection: object) -> SiteConnection:
+    return connection  # type: ignore[return-value] # read with the driver's own models
+
+
+@pytest.mark.parametrize(("auth", "failures"), [(Auth.DIGEST, 1), (Auth.WSS, 1), (Auth.DIGEST_AND_WSS, 2)])
+async def test_one_failed_login_for_each_scheme(tmp_path: Path, auth: Auth, failures: int) -> None:
+    """An attempt with a wrong password fails once with each scheme that the camera takes, and then says so."""
+    simulator = camera(auth=auth)
+    await simulator.start()
+    words = await refusal(tmp_path, simulator, Memory(), Jumping(), "wrong")
+    await simulator.stop()
+
+    assert "refuses user 'admin' or its password" in words
+    assert simulator.failed_logins == failures
+
+
+async def test_the_account_is_never_locked_by_us(tmp_path: Path) -> None:
+    """A hundred attempts in a row with a wrong password, and the camera has seen two failures; the right one is taken at once."""
+    simulator = camera(Quirk.LOCKS_ACCOUNT)
+    await simulator.start()
+    memory, clock = Memory(), Jumping()
+    words = [await refusal(tmp_path, simulator, memory, clock, "wrong") for _ in range(100)]
+
+    assert simulator.failed_logins == 2
+    assert not simulator._gate.locked
+    assert "cameras lock an account" in words[-1]
+
+    clock.ahead = FIRST_WAIT_S + 1
+    await refusal(tmp_path, simulator, memory, clock, "wrong")
+    assert simulator.failed_logins == 4
+    clock.ahead += FIRST_WAIT_S + 1
+    await refusal(tmp_path, simulator, memory, clock, "wrong")
+    assert simulator.failed_logins == 4
+    assert WAIT_S > FIRST_WAIT_S
+    await simulator.stop()
+
+
+async def test_a_new_password_is_tried_at_once(tmp_path: Path) -> None:
+    """Whoever corrects the password file waits for nothing."""
+    simulator = camera()
+    await simulator.start()
+    memory = Memory()
+    await refusal(tmp_path, simulator, memory, Jumping(), "wrong")
+    sink = Recorder()
+    driver = OnvifDriver(as_ours(connection_of(tmp_path, simulator)), Jumping(), memory)
+    run = asyncio.create_task(driver.run(sink))
+    await until(lambda: bool(sink.signals))
+    run.cancel()
+    await asyncio.wait({run}, timeout=2)
+    await simulator.stop()
+
+
+async def test_a_password_that_is_changed_while_we_are_connected(tmp_path: Path) -> None:
+    """Under a supervisor: the refusal is told as a fault, and the account is not locked."""
+    subject = OnvifUnderTest(tmp_path)
+    await subject.start()
+    simulator = subject._simulator
+    simulator.quirks = frozenset({Quirk.LOCKS_ACCOUNT})
+    journal = Recorder()
+    async with supervised(subject, journal):
+        await until(lambda: bool(journal.signals))
+        simulator.change_password("another")
+        await until(lambda: ("fault raised", "cam") in journal.own)
+
+    assert simulator.failed_logins <= 2
+    assert not simulator._gate.locked
+    await subject.stop()
+
+
+async def test_no_password_at_all(tmp_path: Path) -> None:
+    """A camera that wants a user is told as such where the site file names none."""
+    simulator = camera()
+    await simulator.start()
+    connection = connection_of(tmp_path, simulator)
+    keys = connection.settings.model_copy(update={"username": "", "password_file": None})
+    with pytest.raises(DeviceRefused, match="refuses the login"):
+        await OnvifDriver(as_ours(replace(connection, settings=keys)), SystemClock(), Memory()).run(
+            Recorder()
+        )
+    await simulator.stop()
+
+    assert simulator.failed_logins == 0
+
+
+def test_topics_are_remembered_within_bounds() -> None:
+    """Each once, and no more than a camera can sensibly have."""
+    memory = Memory()
+
+    assert memory.is_new("cam", "a")
+    assert not memory.is_new("cam", "a")
+    assert memory.is_new("cam-2", "a")
+    assert sum(memory.is_new("cam", str(number)) for number in range(1000)) == MOST_TOPICS - 1
