@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.bench.figures import Each, Figure, Percentiles, Result, Target, percentiles
 from gateway.bench.processes import BenchError, cpu_seconds, memory, python
@@ -20,6 +21,8 @@ from gateway.recording.process import RecorderProcess
 from gateway.recording.protocol import CameraTask, Lost, Report, Task
 from gateway.site import load_site
 from gateway.store import Journal
+
+T = TypeVar("T")
 
 CAMERAS = 16
 CPU_RATIO_LIMIT = 1.0
@@ -55,13 +58,12 @@ _FFMPEG_OUTPUT = (
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """One way of recording: what it used while it was watched, and what came of all that the cameras sent."""
+    """What each recorder used while they were watched; of all pictures sent to them, how many are in files."""
 
-    cpu_s: float
-    pss_mb: float
+    cpu_s: Sequence[float]
+    pss_mb: Sequence[float]
     sent: int
     written: int
-    commit_ms: Percentiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,41 +73,61 @@ class _Recording:
     pids: Callable[[], Sequence[int]]
     ended: Callable[[], Awaitable[None]]
 
+    @property
+    def cpu_s(self) -> float:
+        """What they have used since they started."""
+        return sum(map(cpu_seconds, self.pids()))
+
+
+_Recorder = Callable[[Path, Sequence[str]], contextlib.AbstractAsyncContextManager[_Recording]]
+
 
 async def run(place: Path, *, seconds: int) -> Result:
-    """Record for so long each way, one after the other. Raises BenchError."""
+    """Ours alone beside a journal, then ours and ffmpeg's at the same time: both have the same machine. Raises BenchError."""
+    ffmpeg = shutil.which("ffmpeg")
+    recorders: list[_Recorder] = [_our_recorder] if ffmpeg is None else [_our_recorder, _Ffmpeg(ffmpeg)]
+    quiet_s = min(seconds, _QUIET_S)
     with tempfile.TemporaryDirectory(prefix="campus-bench-", dir=place) as name:
         directory = Path(name)
-        without = await _presses(directory / "quiet", min(seconds, _QUIET_S))
-        ours = await _take(directory / "ours", _our_recorder, seconds)
-        ffmpeg = shutil.which("ffmpeg")
-        theirs = None
-        if ffmpeg is not None:
-            theirs = await _take(directory / "ffmpeg", _Ffmpeg(ffmpeg), seconds)
-    return _result(seconds, without, ours, theirs)
+        without = await _presses(directory / "quiet", quiet_s)
+        alone, beside = await _take(
+            directory / "alone", [_our_recorder], lambda: _presses(directory / "journal", quiet_s)
+        )
+        both, _ = await _take(directory / "both", recorders, lambda: _wait(seconds))
+    return _result(seconds, without, beside, alone, both)
 
 
 async def _take(
-    directory: Path,
-    recorder: Callable[[Path, Sequence[str]], contextlib.AbstractAsyncContextManager[_Recording]],
-    seconds: int,
-) -> _Taken:
+    directory: Path, recorders: Sequence[_Recorder], meanwhile: Callable[[], Awaitable[T]]
+) -> tuple[_Taken, T]:
+    """What the recorders use while something else happens, and what is in their files of what was sent to all of them."""
     await asyncio.to_thread(directory.mkdir)
-    async with cameras(CAMERAS, directory) as filmed, recorder(directory, filmed.urls) as recording:
-        await _all_sending(filmed)
+    folders = [directory / f"recorder-{n}" for n in range(len(recorders))]
+    async with contextlib.AsyncExitStack() as stack:
+        filmed = await stack.enter_async_context(cameras(CAMERAS, directory))
+        recordings = []
+        for folder, recorder in zip(folders, recorders, strict=True):
+            await asyncio.to_thread(folder.mkdir)
+            recordings.append(await stack.enter_async_context(recorder(folder, filmed.urls)))
+            await _all_sending(filmed)
         await asyncio.sleep(_SETTLE_S)
-        before = _cpu(recording)
-        began = time.monotonic()
-        commits = await _presses(directory / "journal", seconds)
-        cpu_s = (_cpu(recording) - before) / (time.monotonic() - began) * seconds
-        pss_mb = sum(memory(pid).pss_mb for pid in recording.pids())
-        sent = await filmed.stop()
-        await recording.ended()
-    return _Taken(cpu_s, pss_mb, sum(sent), await _count(directory), commits)
+        before = [recording.cpu_s for recording in recordings]
+        found = await meanwhile()
+        used = [recording.cpu_s - was for recording, was in zip(recordings, before, strict=True)]
+        sizes = [sum(memory(pid).pss_mb for pid in recording.pids()) for recording in recordings]
+        sent = sum(await filmed.stop())
+        for recording in recordings:
+            await recording.ended()
+    written = sum([await _count(folder) for folder in folders])
+    return _Taken(used, sizes, sent, written), found
 
 
-def _cpu(recording: _Recording) -> float:
-    return sum(map(cpu_seconds, recording.pids()))
+async def _wait(seconds: float) -> None:
+    began = time.monotonic()
+    with progress("seconds", round(seconds)) as advance:
+        while (passed := time.monotonic() - began) < seconds:
+            advance(passed)
+            await asyncio.sleep(0.5)
 
 
 async def _all_sending(filmed: Cameras) -> None:
@@ -231,35 +253,34 @@ async def _presses(directory: Path, seconds: float) -> Percentiles:
     return percentiles(took)
 
 
-def _result(seconds: int, without: Percentiles, ours: _Taken, theirs: _Taken | None) -> Result:
-    lost = ours.sent - ours.written
+def _result(seconds: int, without: Percentiles, beside: Percentiles, alone: _Taken, both: _Taken) -> Result:
+    lost = alone.sent - alone.written
+    per_minute = [round(cpu_s / CAMERAS / seconds * 60, 3) for cpu_s in both.cpu_s]
+    compared = len(both.cpu_s) > 1
+    cpu_ratio = round(both.cpu_s[0] / both.cpu_s[1], 3) if compared else None
+    pss_ratio = round(both.pss_mb[0] / both.pss_mb[1], 3) if compared else None
     figures: dict[str, Figure] = {
         "cameras": CAMERAS,
-        "cpu_ratio": None if theirs is None else round(ours.cpu_s / theirs.cpu_s, 3),
-        "pss_ratio": None if theirs is None else round(ours.pss_mb / theirs.pss_mb, 3),
+        "cpu_ratio": cpu_ratio,
+        "pss_ratio": pss_ratio,
         "packets_lost": lost,
-        "journal_commit_p99_ms": Each({"without": without.p99, "with": ours.commit_ms.p99}),
-        "packets_sent": ours.sent,
-        "cpu_s_per_camera_minute": round(ours.cpu_s / CAMERAS / seconds * 60, 3),
-        "pss_mb": round(ours.pss_mb, 1),
+        "journal_commit_p99_ms": Each({"without": without.p99, "with": beside.p99}),
+        "packets_sent": alone.sent,
+        "cpu_s_per_camera_minute": per_minute[0],
+        "pss_mb": round(both.pss_mb[0], 1),
     }
-    broken = [f"{lost} of {ours.sent} packets are not in the files"] if lost else []
+    broken = [f"{lost} of {alone.sent} packets are not in the files"] if lost else []
     targets: list[Target] = []
-    if theirs is None:
+    if cpu_ratio is None or pss_ratio is None:
         broken.append("ffmpeg is not installed, so there is nothing to compare with: apt install ffmpeg")
     else:
         figures |= {
-            "ffmpeg_cpu_s_per_camera_minute": round(theirs.cpu_s / CAMERAS / seconds * 60, 3),
-            "ffmpeg_pss_mb": round(theirs.pss_mb, 1),
-            "ffmpeg_packets_lost": theirs.sent - theirs.written,
-            "ffmpeg_journal_commit_p99_ms": theirs.commit_ms.p99,
+            "ffmpeg_cpu_s_per_camera_minute": per_minute[1],
+            "ffmpeg_pss_mb": round(both.pss_mb[1], 1),
+            "packets_lost_side_by_side": both.sent - both.written,
         }
         targets = [
-            Target(figure="cpu_ratio", value=round(ours.cpu_s / theirs.cpu_s, 3), limit=CPU_RATIO_LIMIT),
-            Target(
-                figure="pss_ratio",
-                value=round(ours.pss_mb / theirs.pss_mb, 3),
-                limit=round(PSS_RATIO_LIMIT, 3),
-            ),
+            Target(figure="cpu_ratio", value=cpu_ratio, limit=CPU_RATIO_LIMIT),
+            Target(figure="pss_ratio", value=pss_ratio, limit=round(PSS_RATIO_LIMIT, 3)),
         ]
     return Result(figures=figures, targets=targets, broken=broken)

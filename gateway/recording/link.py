@@ -1,9 +1,12 @@
 """What the media library does not tell of a camera's connection: whether bytes still come, and whether they are RTSP."""
 
+import array
+import fcntl
 import ipaddress
 import os
 import socket
 import struct
+import termios
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +24,24 @@ def hears_from(url: str, within_s: float) -> bool:
     """
     ages = _ages(*_address(url))
     return bool(ages) and max(ages) <= within_s
+
+
+def connections_to(url: str) -> list[int]:
+    """The descriptors of this process's TCP connections to the server of this address: one, but with an NVR's channels."""
+    return [descriptor for descriptor, _ in _connections(*_address(url))]
+
+
+def more_waits(descriptors: list[int], most: float) -> bool:
+    """Whether more than `most` bytes that came over any of them have not been read yet; also where that can't be told."""
+    waiting = array.array("i", [0])
+    try:
+        for descriptor in descriptors:
+            fcntl.ioctl(descriptor, termios.FIONREAD, waiting)
+            if waiting[0] > most:
+                return True
+    except OSError:
+        return True  # another thread's, closed meanwhile
+    return not descriptors
 
 
 def talks_nonsense(url: str) -> bool:
@@ -47,16 +68,23 @@ def _address(url: str) -> tuple[str, int]:
 
 def _ages(host: str, port: int) -> list[float]:
     """Seconds since the last byte on each TCP connection of this process to that server."""
-    ages = []
+    return [
+        struct.unpack_from("=I", info, _LAST_DATA_RECEIVED)[0] / 1000 for _, info in _connections(host, port)
+    ]
+
+
+def _connections(host: str, port: int) -> list[tuple[int, bytes]]:
+    """Descriptor and tcp_info of each TCP connection of this process to that server."""
+    found = []
     for entry in Path("/proc/self/fd").iterdir():
         try:
             with _socket_of(int(entry.name)) as connection:
                 if connection.type is socket.SOCK_STREAM and _is_peer(connection, host, port):
                     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-                    ages.append(struct.unpack_from("=I", info, _LAST_DATA_RECEIVED)[0] / 1000)
+                    found.append((int(entry.name), info))
         except OSError:
             continue  # no socket, none that is connected, or closed meanwhile
-    return ages
+    return found
 
 
 def _socket_of(descriptor: int) -> socket.socket:

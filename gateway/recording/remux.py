@@ -1,6 +1,7 @@
 """One camera's stream, opened and copied: packets are never decoded (DESIGN "Recording is remux")."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import NoReturn, cast
 
@@ -12,7 +13,8 @@ from av.video.stream import VideoStream
 
 from gateway.clock import Clock, to_ms
 from gateway.recording.cutter import Cutter, Interrupted
-from gateway.recording.link import hears_from, talks_nonsense
+from gateway.recording.link import connections_to, hears_from, more_waits, talks_nonsense
+from gateway.recording.pace import GATHER_S, WAITED_S, Pace
 from gateway.recording.protocol import CameraTask, Cause, Lost, Progress, Report, Task
 from gateway.recording.sound import Sound
 from gateway.recording.syncer import Syncer
@@ -23,6 +25,7 @@ CODECS = frozenset({"h264", "hevc"})
 OPEN_LIMIT_S = 10.0
 
 _PROGRESS_S = 5.0
+_PICTURE_BYTES, _BEHIND_S = 16 * 1024, 0.5  # no rest for a reader that is further behind
 
 
 class Remuxer:
@@ -58,7 +61,7 @@ class Remuxer:
                 try:
                     stream = _video_of(source)
                     cutter = self._cutter(stream, _sound_of(self.camera, source), began)
-                    self._copy(source, stream, cutter)
+                    self._copy(order, source, stream, cutter)
                 except av.error.ExitError:
                     raise _no_picture(order.url, self._task.stall_s) from None
             interrupted = why_stopped()
@@ -100,29 +103,38 @@ class Remuxer:
             sound=sound,
         )
 
-    def _copy(self, source: InputContainer, stream: VideoStream, cutter: Cutter) -> None:
+    def _copy(self, order: CameraTask, source: InputContainer, stream: VideoStream, cutter: Cutter) -> None:
         """Until told to stop, or Interrupted."""
         now, take, stop, index = self._clock.monotonic, cutter.take, self._stop.is_set, stream.index
-        seen = now()
+        assert stream.time_base is not None
+        pace = Pace(stream.time_base)
+        # Of UDP the kernel keeps too little to take a rest.
+        connections = connections_to(order.url) if order.transport == "tcp" else []
+        began = seen = asked = now()
+        before = self._bytes
         for packet in source.demux():
             size = packet.size
             if size == 0:
                 continue  # the library's mark of the end
-            arrival = now()
+            came = now()
+            waited = came - asked > WAITED_S
             if packet.stream_index == index:
-                seen = arrival
+                arrival = seen = pace.arrived(packet.dts, came, waited=waited)
                 self._packets += 1
                 self._bytes += size
                 self._dropped += not take(cast("Packet[VideoStream]", packet), arrival)
-            elif arrival - seen > self._task.stall_s:
+            elif came - seen > self._task.stall_s:
                 raise Interrupted(Cause.CAMERA, f"sound, but no picture for {self._task.stall_s:g} s")
             else:
                 cutter.take_sound(cast("Packet[AudioStream]", packet))
-            if arrival >= self._next_progress:
-                self._next_progress = arrival + _PROGRESS_S
+            if came >= self._next_progress:
+                self._next_progress = came + _PROGRESS_S
                 self._report(self._progress())
             if stop():
                 return
+            if waited and not more_waits(connections, _backlog(self._bytes - before, came - began)):
+                time.sleep(GATHER_S)
+            asked = now()
         raise Interrupted(Cause.CAMERA, "the camera ended the stream")
 
     def _progress(self) -> Progress:
@@ -135,6 +147,11 @@ class Remuxer:
         self._report(
             Lost(camera=self.camera, at_ms=ended_ms, cause=interrupted.cause, reason=str(interrupted))
         )
+
+
+def _backlog(received: int, seconds: float) -> float:
+    """Unread bytes of a stream that is kept up with: a picture is given when the next one has begun."""
+    return _PICTURE_BYTES + _BEHIND_S * received / max(1.0, seconds)
 
 
 def _video_of(source: InputContainer) -> VideoStream:
@@ -156,7 +173,7 @@ def _sound_of(camera: str, source: InputContainer) -> Sound | None:
 
 def _no_picture(url: str, stall_s: float) -> Interrupted:
     """Nothing that is a picture came for too long: whose fault it is tells whether anything else did."""
-    if hears_from(url, stall_s / 2):
+    if hears_from(url, stall_s * 0.8):  # what came with the last picture is older
         return Interrupted(Cause.CAMERA, f"it sends, but no picture for {stall_s:g} s")
     return Interrupted(Cause.NETWORK, f"no picture for {stall_s:g} s")
 
