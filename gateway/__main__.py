@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     command = _add(commands, "fsck", fsck.fsck, "verify the numbered invariants on a site's store and files")
     command.add_argument("site", type=Path, metavar="SITE.toml")
     command.add_argument("--repair", action="store_true", help="mend what can be mended without guessing")
+    command.add_argument(
+        "--evidence", action="store_true", help="read all evidence and compare it with its manifests"
+    )
     command.add_argument("--json", action="store_true", help="for machines")
 
     command = _add(commands, "users", users.users, "console accounts")

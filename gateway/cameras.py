@@ -11,8 +11,9 @@ from gateway.evidence import EvidenceService
 from gateway.footage import FootageUnavailable, Growing, Piece
 from gateway.keep import Service
 from gateway.media.client import MediaProcess
+from gateway.media.look import LookCount, Pair
 from gateway.model import ClockState
-from gateway.picturewatch.service import PictureWatch
+from gateway.picturewatch import PictureWatch
 from gateway.policy.coverage import Coverage
 from gateway.recording.cameras import CameraStats
 from gateway.recording.coverage import coverage_of
@@ -46,6 +47,7 @@ class Cameras:
         self._clock_state = clock_state
         self._recording: RecordingService | None = None
         self._evidence: EvidenceService | None = None
+        self._watch: PictureWatch | None = None
         self.media = MediaProcess(clock)
 
     def all(self) -> dict[str, Service]:
@@ -79,7 +81,8 @@ class Cameras:
         await self._evidence.run()
 
     async def _watch_pictures(self) -> None:
-        await PictureWatch(self._site, self._journal, self._clock, self, self.media).run()
+        self._watch = PictureWatch(self._site, self._journal, self._clock, self, self.media)
+        await self._watch.run()
 
     def _library(self) -> Library | None:
         return self._recording.library if self._recording else None
@@ -128,6 +131,26 @@ class Cameras:
             now=self._clock.now(),
             unfinished=timedelta(seconds=self._site.recording.segment_s) + _UNFINISHED,
         )
+
+    # ---- the picture watch, for the console
+
+    def looks(self, camera: str) -> LookCount:
+        """How often its picture was looked at. Raises FootageUnavailable; KeyError for one that is not watched."""
+        return self._watching.looks(camera)
+
+    async def pictures(self, camera: str) -> Sequence[Pair]:
+        """Why its last alarms were raised. Raises FootageUnavailable, OSError, TimeoutError."""
+        return await self._watching.pictures(camera)
+
+    async def accept(self, camera: str) -> None:
+        """Its picture is right as it is. Raises FootageUnavailable, OSError, TimeoutError; KeyError if not watched."""
+        await self._watching.accept(camera)
+
+    @property
+    def _watching(self) -> PictureWatch:
+        if self._watch is None:
+            raise FootageUnavailable("the picture watch has not started")
+        return self._watch
 
     # ---- evidence, for console and uplinks
 

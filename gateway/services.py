@@ -175,6 +175,7 @@ class Services:
                 footage=self._cameras,
                 media=self._cameras.media,
                 evidence=self._cameras,
+                watch=self._cameras,
                 picture=self._cameras.picture,
                 exports_dir=self._cameras.exports_dir,
             )

@@ -22,17 +22,38 @@ SLOW_SECONDS = 2.0
 PACE_STEP_SECONDS = 0.05
 
 
+class _Pace:
+    """Keeps one direction of one connection at its rate."""
+
+    def __init__(self) -> None:
+        self._free_at = 0.0
+
+    def pieces(self, data: bytes, rate: float | None) -> list[bytes]:
+        """Cut so small that a piece takes one step."""
+        size = len(data) if rate is None else max(1, int(rate * PACE_STEP_SECONDS))
+        return [data[start : start + size] for start in range(0, len(data), size)]
+
+    async def wait(self, count: int, rate: float | None) -> None:
+        """Return when so many bytes have taken the time that they take at this rate."""
+        if rate is None:
+            return
+        self._free_at = max(self._free_at, time.monotonic()) + count / rate
+        await asyncio.sleep(self._free_at - time.monotonic())
+
+
 @dataclass(slots=True)
 class Shape:
     """How one direction behaves at this moment; may be changed at any time."""
 
     #: Seconds that every byte takes. The 256 KiB on their way bound the throughput to 256 KiB / latency.
     latency: float = 0.0
-    #: The rate of each connection, or None for as fast as it goes.
+    #: The rate of each connection, or of all together where they share the line; None for as fast as it goes.
     bytes_per_second: float | None = None
+    shared: bool = False
     garbage: bool = False  # every byte is replaced by a random one
     passed_bytes: int = 0  # handed on so far, all connections together
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
+    _pace: _Pace = field(default_factory=_Pace)
 
     def hold(self) -> None:
         """Nothing passes from now on."""
@@ -41,6 +62,10 @@ class Shape:
     def release(self) -> None:
         """What was held goes on."""
         self._gate.set()
+
+    def pace(self) -> _Pace:
+        """What a connection is paced by."""
+        return self._pace if self.shared else _Pace()
 
     async def wait_open(self) -> None:
         """Return when bytes may pass. A hold has no end of its own: it lasts until `release` or cancellation."""
@@ -239,7 +264,7 @@ class _Connection:
 
     async def _write(self, sink: socket.socket, shape: Shape, under_way: asyncio.Queue[_Chunk]) -> None:
         loop = asyncio.get_running_loop()
-        pace = _Pace()
+        pace = shape.pace()
         while True:
             chunk = await under_way.get()
             await asyncio.sleep(chunk.due - time.monotonic())
@@ -272,25 +297,6 @@ async def _read(source: socket.socket, shape: Shape, under_way: asyncio.Queue[_C
         await under_way.put(_Chunk(due=time.monotonic() + shape.latency, data=data, error=error))
         if not data:
             return
-
-
-class _Pace:
-    """Keeps one direction of one connection at its rate."""
-
-    def __init__(self) -> None:
-        self._free_at = 0.0
-
-    def pieces(self, data: bytes, rate: float | None) -> list[bytes]:
-        """Cut so small that a piece takes one step."""
-        size = len(data) if rate is None else max(1, int(rate * PACE_STEP_SECONDS))
-        return [data[start : start + size] for start in range(0, len(data), size)]
-
-    async def wait(self, count: int, rate: float | None) -> None:
-        """Return when so many bytes have taken the time that they take at this rate."""
-        if rate is None:
-            return
-        self._free_at = max(self._free_at, time.monotonic()) + count / rate
-        await asyncio.sleep(self._free_at - time.monotonic())
 
 
 def _close(sock: socket.socket, *, reset: bool) -> None:

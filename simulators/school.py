@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 from gateway.site import Site
 from gateway.site.site import Camera
 from simulators.camera import CameraSimulator
+from simulators.camera.picture_faults import PictureFault
 from simulators.fault import Fault
 from simulators.modbus import Press
+from simulators.onvif import OnvifSimulator
 from simulators.school_contact_id import serve_contact_id
 from simulators.school_dc09 import serve_dc09
 from simulators.school_gb26875 import serve_gb26875
@@ -83,6 +85,15 @@ class School:
     def devices(self) -> tuple[str, ...]:
         """Their ids."""
         return tuple(self._devices)
+
+    @property
+    def cameras(self) -> Mapping[str, CameraSimulator]:
+        """The stream of every camera by its id, behind ONVIF or not."""
+        found = {
+            name: one.camera if isinstance(one, OnvifSimulator) else one
+            for name, one in self._devices.items()
+        }
+        return {name: one for name, one in found.items() if isinstance(one, CameraSimulator)}
 
     # ---- life
 
@@ -160,6 +171,14 @@ class School:
         if not isinstance(panel, HasCodes):
             raise self._unable(device, HasCodes, "event codes")
         panel.code(code, zone)
+
+    # ---- what happens before a camera. Raises ValueError for a device that is none.
+
+    def show(self, camera: str, picture: PictureFault) -> None:
+        """Let the camera show that instead of the picture it had."""
+        if camera not in self.cameras:
+            raise ValueError(f"there is no camera {camera!r}; there are: {', '.join(self.cameras) or 'none'}")
+        self.cameras[camera].show(picture)
 
     # ---- what goes wrong. Raises ValueError for a device that is not there.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
+from simulators.camera.picture_faults import PictureFault
 from simulators.fault import Fault
 from simulators.gb26875.command import as_switch
 from simulators.school import OPERATOR, School
@@ -25,7 +26,13 @@ Meanings = Mapping[str, Callable[[str], object]]
 def school_verbs(school: School) -> list[Verb]:
     """Everything that the site file's school has."""
     devices = {"DEVICE": one_of("device", lambda: school.devices)}
-    return [*_point_verbs(school), *_device_verbs(school, devices), *_panel_verbs(school), *_looks(school)]
+    return [
+        *_point_verbs(school),
+        *_device_verbs(school, devices),
+        *_panel_verbs(school),
+        *_camera_verbs(school),
+        *_looks(school),
+    ]
 
 
 def _point_verbs(school: School) -> list[Verb]:
@@ -117,6 +124,18 @@ def _panel_verbs(school: School) -> list[Verb]:
         Verb("answer DEVICE [OPERATOR]", "the guard is there (查岗)", by(school.answer), of(HasGuard)),
         Verb("code DEVICE CODE ZONE", "any code of a panel: 1120, or PA of SIA", code, of(HasCodes)),
     ]
+
+
+def _camera_verbs(school: School) -> list[Verb]:
+    known = one_of("picture", lambda: list(PictureFault))
+
+    async def picture(words: Sequence[str]) -> str:
+        camera, name = take(words, 2)
+        school.show(camera, PictureFault(known(name)))
+        return "ok"
+
+    able = {"CAMERA": one_of("camera", lambda: list(school.cameras)), "PICTURE": known}
+    return [Verb("picture CAMERA PICTURE", f"what it shows: {', '.join(PictureFault)}", picture, able)]
 
 
 def _looks(school: School) -> list[Verb]:

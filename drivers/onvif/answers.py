@@ -1,4 +1,4 @@
-"""Pure: what an answer over HTTP is: SOAP with something in it, a fault, a refused login, or rubbish."""
+"""Pure: what an answer over HTTP is: SOAP with something in it, a fault, a refused login, or rubbish; and who the camera says it is."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,24 @@ _NOBODY = frozenset({404, 405, 410, 501})
 #: Few cameras send the subcode `NotAuthorized`; the others say it in words.
 _LOGIN_WORDS = ("not authorized", "notauthorized", "unauthorized", "authority failure", "wsse authorized")
 _TIME_WORDS = ("time check", "timestamp", "expired")
+
+
+_NAMES = {
+    "maker": "Manufacturer",
+    "model": "Model",
+    "firmware": "FirmwareVersion",
+    "serial": "SerialNumber",
+}
+
+#: Where GetCapabilities has the address of what in GetServices is a namespace.
+_CAPABILITIES = {
+    "http://www.onvif.org/ver10/media/wsdl": "Media",
+    "http://www.onvif.org/ver10/events/wsdl": "Events",
+    "http://www.onvif.org/ver10/deviceIO/wsdl": "DeviceIO",
+}
+
+#: Longer names are cut.
+_MOST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +55,11 @@ class Garbled(DeviceUnavailable):
 
 
 class Fault(DeviceRefused):
-    """It understood and says no; `reason` in its own words."""
+    """It understood and says no; `reason` in its own words, `detail` what it adds for machines."""
 
-    def __init__(self, operation: str, reason: str) -> None:
+    def __init__(self, operation: str, reason: str, detail: Element | None = None) -> None:
         self.reason = reason
+        self.detail = detail
         super().__init__(f"{operation}: the camera says no: {reason}")
 
 
@@ -74,6 +93,24 @@ def read_answer(operation: str, status: int, data: bytes) -> Answer:
     return Answer(body, data)
 
 
+def identity_of(answer: Answer) -> dict[str, str]:
+    """GetDeviceInformationResponse: maker, model, firmware and serial number, as far as it tells them."""
+    found = {key: answer.body.text_of(name)[:_MOST_NAME] for key, name in _NAMES.items()}
+    return {key: value for key, value in found.items() if value}
+
+
+def services_of(answer: Answer) -> dict[str, str]:
+    """GetServicesResponse: the addresses of its services by namespace, as it tells them."""
+    found = {one.text_of("Namespace"): one.text_of("XAddr") for one in answer.body.all("Service")}
+    return {namespace: address for namespace, address in found.items() if address}
+
+
+def capabilities_of(answer: Answer) -> dict[str, str]:
+    """The same from a GetCapabilitiesResponse, of cameras that know nothing newer."""
+    found = {namespace: answer.body.text_of(name, "XAddr") for namespace, name in _CAPABILITIES.items()}
+    return {namespace: address for namespace, address in found.items() if address}
+
+
 def _no_soap(operation: str, status: int, data: bytes, why: str) -> DeviceRefused | DeviceUnavailable:
     if status in _NOT_ALLOWED:
         return LoginRefused(operation, f"HTTP {status}")
@@ -93,4 +130,4 @@ def _fault(operation: str, status: int, fault: Element) -> Fault | LoginRefused:
     everything = " ".join([*codes, said, fault.text_of("Detail"), fault.text_of("detail")]).lower()
     if status in _NOT_ALLOWED or any(word in everything for word in _LOGIN_WORDS):
         return LoginRefused(operation, reason)
-    return Fault(operation, reason)
+    return Fault(operation, reason, fault.first("Detail") or fault.first("detail"))

@@ -1,16 +1,22 @@
 """One camera over ONVIF: logs in, knows its clock and its services, asks with a limit of time on everything."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Self, TypeVar
 
-import aiohttp
-
 from drivers.onvif.addresses import port_of, rewritten
-from drivers.onvif.answers import Answer, Fault, Garbled, HungUp, LoginRefused
-from drivers.onvif.described import capabilities_of, identity_of, services_of
-from drivers.onvif.memory import FIRST_WAIT_S, WAIT_S, Memory
+from drivers.onvif.answers import (
+    Answer,
+    Fault,
+    Garbled,
+    LoginRefused,
+    NoService,
+    capabilities_of,
+    identity_of,
+    services_of,
+)
+from drivers.onvif.digest import challenges
+from drivers.onvif.memory import MOST_FAILURES, Memory
 from drivers.onvif.settings import BusKeys
 from drivers.onvif.skew import Skew, skew_of
 from drivers.onvif.toolkit import DEVICE, Parameter, Reference, Scheme, Service, new_soap, prepare
@@ -49,8 +55,9 @@ class Camera:
         self._password = password
         self._clock = clock
         self._memory = memory
-        self._on_garbage = on_garbage
+        self.on_garbage = on_garbage
         self._scheme: Scheme = ""
+        self._failed = 0
         self._services: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -97,7 +104,8 @@ class Camera:
     async def log_in(self) -> dict[str, str]:
         """Find the scheme that it takes, with one try of each at most, and return its identity.
 
-        A refused login is not tried again for some minutes: cameras lock accounts.
+        A refused login is tried once more after a minute, with one failure at most, and then not for some minutes:
+        cameras lock accounts.
         """
         keys = self.keys
         if not keys.username:
@@ -105,35 +113,39 @@ class Camera:
         login = self._login
         if (words := self._memory.refusal(self._clock, login)) is not None:
             raise DeviceRefused(
-                f"{words}; not tried again for {FIRST_WAIT_S / 60:g} and then {WAIT_S / 60:g} min, because cameras lock an "
-                "account: write another password into the file, or restart the gateway, and it is tried at once"
+                f"{words}; not tried again for some minutes, because cameras lock an account: write another password "
+                "into the file, or restart the gateway, and it is tried at once"
             )
         refusals: list[str] = []
-        for scheme in _SCHEMES[keys.auth]:
+        for scheme in self._memory.schemes(login, _SCHEMES[keys.auth]):
             try:
                 answer = await self._ask(DEVICE, self._device, "GetDeviceInformation", scheme=scheme)
             except LoginRefused as refused:
+                failures = self._count_failures()
                 if refused.about_time:
                     clock = self._about_time(refused)
-                    self._memory.refuse(self._clock, login, str(clock))
+                    self._memory.give_up(self._clock, login, str(clock))
                     raise clock from refused
                 refusals.append(f"{_SCHEME_NAMES[scheme]}: {refused.reason}")
+                if failures and (self._memory.is_retry(login) or not self._memory.budget(self._clock, login)):
+                    break  # a camera without Digest asks for none, and has counted nothing
             else:
                 self._scheme = scheme
-                self._memory.accept(login)
+                self._memory.accept(login, scheme)
                 return identity_of(answer)
         words = f"{keys.host} refuses user {keys.username!r} or its password ({'; '.join(refusals)})"
         if not self.skew.known:
             words += ", or it minds the time that we give: it does not tell its own"
-        self._memory.refuse(self._clock, login, words)
+        self._memory.give_up(self._clock, login, words)
         raise DeviceRefused(f"{words}; some cameras have users of their own for ONVIF")
 
     async def find_services(self) -> None:
         """Where its services are, at the configured host and port (Core, GetServices; GetCapabilities in older ones)."""
         try:
-            answer = await self.ask(DEVICE, "GetServices", {"IncludeCapability": False})
-            told = services_of(answer)
-        except Fault:
+            told = services_of(await self.ask(DEVICE, "GetServices", {"IncludeCapability": False}))
+        except (Fault, Garbled, NoService):
+            told = {}
+        if not told:
             told = capabilities_of(await self.ask(DEVICE, "GetCapabilities", {"Category": "All"}))
         for namespace, address in told.items():
             try:
@@ -165,10 +177,12 @@ class Camera:
         address: str | None = None,
         references: Sequence[Reference] = (),
         wait_s: float = 0.0,
+        vital: bool = False,
     ) -> Answer:
         """One operation, logged in; the camera may take `wait_s` more than other answers.
 
-        Where its clock was set meanwhile, so that a token's time is refused, that is seen and mended.
+        Where its clock was set meanwhile, so that a token's time is refused, that is seen and mended. After a refused
+        login only what is `vital` is asked, until that shows that our login is still good.
         """
         where = address or self.address_of(service.namespace)
 
@@ -183,7 +197,7 @@ class Camera:
                 wait_s=wait_s,
             )
 
-        return await self._with_right_time(once)
+        return await self._with_right_time(once, vital=vital)
 
     async def ask_plain(self, namespace: str, operation: str, inner: str = "") -> Answer:
         """One operation that the library does not know, with its parameters as XML."""
@@ -191,24 +205,44 @@ class Camera:
         where = self.address_of(namespace)
 
         async def once() -> Answer:
-            return await self._limited(
-                operation, 0.0, self._soap.call_plain(where, operation, body, scheme=self._scheme)
-            )
+            limit_s = self.keys.call_timeout_s
+            call = self._soap.call_plain(where, operation, body, scheme=self._scheme, limit_s=limit_s)
+            return await self._told(operation, call)
 
         return await self._with_right_time(once)
 
     async def fetch(self, address: str, most: int, wait_s: float) -> bytes:
-        """A file of the camera, `most` bytes at most, within `wait_s`; with Digest, or Basic where it wants that."""
-        status, data, wants = await self._get(address, most, wait_s, basic=False)
-        if status == 401 and wants.lower().startswith("basic") and self.keys.username:
-            status, data, _ = await self._get(address, most, wait_s, basic=True)
-        if status in {401, 403}:
-            raise DeviceRefused(
-                f"{self.keys.host} refuses its picture to user {self.keys.username!r} (HTTP {status})"
+        """A file of the camera, `most` bytes at most, within `wait_s`; with Digest, or Basic where it wants that.
+
+        Where its pictures have another password, they are not asked for again for some minutes.
+        """
+        pictures = (*self._login, "pictures")
+        self._keep_off(self._login)
+        if (words := self._memory.refusal(self._clock, pictures)) is not None:
+            raise DeviceRefused(words)
+        scheme: Scheme = "digest" if self.keys.username else ""
+        got = await self._told(
+            "its picture", self._soap.get(address, most, scheme=scheme, limit_s=wait_s, basic=False)
+        )
+        if (
+            got.status == 401
+            and self.keys.username
+            and any(map(_is_basic, got.challenges))
+            and not challenges(got.challenges)
+        ):
+            got = await self._told(
+                "its picture", self._soap.get(address, most, scheme=scheme, limit_s=wait_s, basic=True)
             )
-        if status != 200:
-            raise DeviceUnavailable(f"{self.keys.host} has no picture: HTTP {status}")
-        return data
+        if got.status in {401, 403}:
+            self._count_failures()
+            words = f"{self.keys.host} refuses its picture to user {self.keys.username!r} (HTTP {got.status})"
+            self._memory.give_up(self._clock, pictures, words)
+            raise DeviceRefused(words)
+        if got.status != 200:
+            raise DeviceUnavailable(f"{self.keys.host} has no picture: HTTP {got.status}")
+        self._soap.failures = 0
+        self._memory.accept(pictures, scheme)
+        return got.data
 
     # How it is asked.
 
@@ -220,16 +254,38 @@ class Camera:
     def _device(self) -> str:
         return rewritten(f"http://camera{self.keys.path}", self.keys.host, self.keys.port)
 
-    async def _with_right_time(self, once: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _with_right_time(self, once: Callable[[], Awaitable[Answer]], *, vital: bool = False) -> Answer:
+        if not vital:
+            self._keep_off(self._login)
+        failed = self._failed
         try:
-            return await once()
+            answer = await once()
         except LoginRefused as refused:
+            self._count_failures()
             if self._scheme != "wss" or not await self._clock_has_moved():
                 raise self._refused(refused) from refused
-        try:
-            return await once()
-        except LoginRefused as refused:
-            raise self._refused(refused) from refused
+            try:
+                answer = await once()
+            except LoginRefused as again:
+                self._count_failures()
+                raise self._refused(again) from again
+        if self._scheme and failed == self._failed:  # else it may have been judged before
+            self._soap.failures = 0
+            self._memory.accept(self._login)
+        return answer
+
+    def _keep_off(self, login: tuple[str, ...]) -> None:
+        """Some cameras lock an account at the fifth failure, whoever of us asks."""
+        if self._memory.budget(self._clock, login) < MOST_FAILURES:
+            raise DeviceRefused(
+                f"{self.keys.host} has refused our login just now: it is asked again when that is over"
+            )
+
+    def _count_failures(self) -> int:
+        count, self._soap.failures = self._soap.failures, 0
+        self._failed += count
+        self._memory.failed(self._clock, self._login, count)
+        return count
 
     async def _clock_has_moved(self) -> bool:
         before = self.skew
@@ -237,9 +293,6 @@ class Camera:
         return self.skew.known and abs(self.skew.seconds - before.seconds) > CLOCK_MOVED_S
 
     def _refused(self, refused: LoginRefused) -> DeviceRefused:
-        """In mid-session: counted, so that the next attempt is the last for a while."""
-        if self._scheme:
-            self._memory.strike(self._login)
         return self._about_time(refused) if refused.about_time else refused
 
     def _about_time(self, refused: LoginRefused) -> DeviceRefused:
@@ -261,39 +314,26 @@ class Camera:
     ) -> Answer:
         await prepare(service)
         call = self._soap.call(
-            service, address, operation, parameters or {}, scheme=scheme, references=references
+            service,
+            address,
+            operation,
+            parameters or {},
+            scheme=scheme,
+            limit_s=self.keys.call_timeout_s + wait_s,
+            references=references,
         )
-        return await self._limited(operation, wait_s, call)
+        return await self._told(operation, call)
 
-    async def _get(self, address: str, most: int, wait_s: float, *, basic: bool) -> tuple[int, bytes, str]:
-        scheme: Scheme = "digest" if self.keys.username else ""
-        got = self._soap.get(address, most, scheme=scheme, basic=basic)
-        return await self._limited("its picture", wait_s - self.keys.call_timeout_s, got)
-
-    async def _limited(self, what: str, wait_s: float, call: Coroutine[None, None, T]) -> T:
-        limit_s = self.keys.call_timeout_s + wait_s
+    async def _told(self, what: str, call: Awaitable[T]) -> T:
+        """Its errors name what was asked; garbage is counted."""
         try:
-            async with asyncio.timeout(limit_s):
-                return await call
-        except TimeoutError:
-            raise DeviceUnavailable(f"{what}: {self.keys.host} does not answer in {limit_s:g} s") from None
+            return await call
         except Garbled as garbled:
-            self._on_garbage(garbled.data, f"{what}: {garbled}")
+            self.on_garbage(garbled.data, f"{what}: {garbled}")
             raise
-        except aiohttp.ClientResponseError as error:
-            self._on_garbage(error.message.encode()[:1024], f"{what}: no HTTP")
-            raise Garbled(
-                f"{what}: {self.keys.host} answers in no HTTP", error.message.encode()[:1024]
-            ) from error
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionResetError) as error:
-            raise HungUp(f"{what}: {self.keys.host}:{self.keys.port} hung up without an answer") from error
-        except aiohttp.ClientOSError as error:
-            if isinstance(error, aiohttp.ClientConnectorError):
-                raise DeviceUnavailable(
-                    f"can't reach {self.keys.host}:{self.keys.port}: {error.os_error.strerror or error}"
-                ) from error
-            raise HungUp(f"{what}: {self.keys.host}:{self.keys.port} hung up: {error}") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise DeviceUnavailable(f"{what}: {self.keys.host}:{self.keys.port}: {error!r}") from error
         finally:
             self.asked_at = self._clock.monotonic()
+
+
+def _is_basic(challenge: str) -> bool:
+    return "basic " in f"{challenge} ".lower()

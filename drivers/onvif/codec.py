@@ -10,8 +10,8 @@ from drivers.onvif.settings import Event
 #: Beyond that a notification's XML is not shown.
 MOST_XML = 4096
 
-_TRUE = frozenset({"true", "1", "active", "on"})
-_FALSE = frozenset({"false", "0", "inactive", "off"})
+_TRUE = frozenset({"true", "1", "active", "on", "closed"})
+_FALSE = frozenset({"false", "0", "inactive", "off", "open"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def notifications(answer: Element, data: bytes) -> Iterator[Notification]:
             topic=local_names(holder.text_of("Topic")),
             source=_items(message.first("Source")),
             data=_items(message.first("Data")),
-            operation=message.attributes.get("PropertyOperation", ""),
+            operation=message.attributes.get("PropertyOperation", "").strip().capitalize(),
             at=moment(message.attributes.get("UtcTime", "")),
             xml=data[holder.begin : holder.end][:MOST_XML],
         )
@@ -102,18 +102,27 @@ def local_names(topic: str) -> tuple[str, ...]:
 
 def happening(told: Notification) -> Happening | None:
     """What it means; None if we don't know, or if it tells no state."""
-    row = next((row for row in _ROWS if _has(told.topic, row.levels)), None)
+    row = _row(told)
     if row is None:
         return None
     value = next((told.data[name] for name in row.values if name in told.data), None)
     active = None if value is None else boolean(value)
+    if told.operation == "Deleted":  # an event that is no more is over; of an input nothing is known then
+        active = None if row.event is None else False
     if active is None:
         return None
     if row.event is not None:
         part = ";".join([told.topic_words, *(f"{k}={v}" for k, v in sorted(told.source.items()))])
         return Happening(event=row.event, part=part, active=active)
     token = next((told.source[name] for name in _TOKENS if name in told.source), None)
+    if token is None and len(told.source) == 1:  # whatever it is called
+        (token,) = told.source.values()
     return None if token is None else Happening(input=token, active=active)
+
+
+def is_known(told: Notification) -> bool:
+    """Whether it is of an input or an event that we know and should have told its state."""
+    return told.operation != "Deleted" and _row(told) is not None
 
 
 def is_of_no_matter(told: Notification) -> bool:
@@ -122,7 +131,7 @@ def is_of_no_matter(told: Notification) -> bool:
 
 
 def boolean(value: str) -> bool | None:
-    """`true`, `1`, `active` and their opposites; None for anything else."""
+    """`true`, `1`, `active`, `on`, `closed` and their opposites; None for anything else."""
     word = value.strip().lower()
     return True if word in _TRUE else False if word in _FALSE else None
 
@@ -133,7 +142,16 @@ def moment(text: str) -> datetime | None:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    if found.tzinfo is None:
+        return found.replace(tzinfo=UTC)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:  # in the year 1, or 9999
+        return None
+
+
+def _row(told: Notification) -> _Row | None:
+    return next((row for row in _ROWS if _has(told.topic, row.levels)), None)
 
 
 def _has(topic: tuple[str, ...], levels: tuple[str, ...]) -> bool:

@@ -85,4 +85,4 @@ def _words(scopes: str) -> str:
         for scope in scopes.split()
         if kind in scope
     ]
-    return " ".join(found)[:100]
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(found)[:100])

@@ -3,13 +3,14 @@
 import asyncio
 from typing import NoReturn, cast
 
+from drivers.onvif.answers import Fault
 from drivers.onvif.camera import Camera
 from drivers.onvif.listening import Listening
 from drivers.onvif.media import find_streams
 from drivers.onvif.memory import Memory
 from drivers.onvif.reports import Reports
 from drivers.onvif.settings import OnvifDevice, OutputKeys, SiteConnection
-from drivers.onvif.toolkit import DEVICE, DEVICE_IO
+from drivers.onvif.toolkit import DEVICE, DEVICE_IO, Parameter
 from drivers.onvif.tracking import Tracker
 from gateway.clock import Clock
 from gateway.driver import MOST_PICTURE_BYTES, Sink, Streams
@@ -64,9 +65,13 @@ class OnvifDriver:
         camera = self._connected()
         service = DEVICE_IO if camera.offers(DEVICE_IO.namespace) else DEVICE
         state = "active" if on else "inactive"
-        await camera.ask(
-            service, "SetRelayOutputState", {"RelayOutputToken": keys.relay, "LogicalState": state}
-        )
+        wish: dict[str, Parameter] = {"RelayOutputToken": keys.relay, "LogicalState": state}
+        try:
+            await camera.ask(service, "SetRelayOutputState", wish)
+        except Fault:  # some tell of a service for it, and do it in the older one
+            if service is DEVICE:
+                raise
+            await camera.ask(DEVICE, "SetRelayOutputState", wish)
 
     async def streams(self) -> Streams:
         """Where its pictures are, asked once in an attempt. Raises DeviceUnavailable, DeviceRefused."""
@@ -118,6 +123,7 @@ class OnvifDriver:
                 memory=self._memory,
                 tracker=Tracker(device),
                 reports=reports,
+                malformed=camera.on_garbage,
             )
             self._camera = camera
             await listening.serve(identity)

@@ -1,19 +1,21 @@
 """Keeps a pull point of a camera and pulls from it, for as long as an attempt lasts; looks at its clock now and then."""
 
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
 from drivers.onvif.answers import Fault, Garbled, HungUp, LoginRefused
 from drivers.onvif.camera import Camera
-from drivers.onvif.codec import Notification, happening, is_of_no_matter
+from drivers.onvif.codec import Notification, happening, is_known, is_of_no_matter
 from drivers.onvif.memory import Memory
-from drivers.onvif.pullpoint import PullPoint
+from drivers.onvif.pullpoint import MOST_MESSAGES, PullPoint, limits_of
 from drivers.onvif.reports import Reports
 from drivers.onvif.settings import SiteConnection
 from drivers.onvif.tracking import Tracker
 from gateway.clock import Clock
-from gateway.errors import DeviceRefused
+from gateway.errors import DeviceRefused, DeviceUnavailable
 from gateway.policy.backoff import Backoff
 
 #: How often the camera's clock is looked at, in seconds.
@@ -25,6 +27,9 @@ TOLD_WITHIN_S = 10.0
 #: Answers in a row that are no SOAP, before the connection counts as lost; and the pause after each, in seconds.
 MOST_GARBLED = 3
 PAUSE_S = 0.5
+
+#: Subscriptions in a row of which none has answered, before that is told as a refusal.
+MOST_DEAF = 4
 
 #: A pull that is hung up on sooner has not waited for a message: the camera is gone.
 SHORTEST_PULL_S = 0.5
@@ -48,13 +53,18 @@ class Listening:
     memory: Memory
     tracker: Tracker
     reports: Reports
+    malformed: Callable[[bytes, str], None]
     _losses: int = 0
+    _deaf: int = 0
+    _has_answered: bool = False
+    _most: int = MOST_MESSAGES
     _garbled: int = 0
     _subscribed_at: float = 0.0
     _clock_due: float = 0.0
     _pull_s: float = 0.0
     _asked_for_state: bool = True
     _untold_is_said: bool = False
+    _sets_clock: bool = True
 
     @property
     def _name(self) -> str:
@@ -75,8 +85,8 @@ class Listening:
             point = None  # a goodbye could be one more refused login
             raise
         finally:
-            if point is not None and self.connection.settings.unsubscribe:
-                await point.let_go()
+            if point is not None:
+                await self._leave(point)
 
     async def _first(self) -> PullPoint | None:
         """None for a camera that has no events, and of which none are wanted."""
@@ -90,9 +100,19 @@ class Listening:
 
     async def _subscribe(self) -> PullPoint:
         point = await PullPoint.subscribe(self.camera, self.clock)
-        self._asked_for_state = await point.synchronise()
+        try:
+            self._asked_for_state = await point.synchronise()
+        except DeviceUnavailable:
+            await self._leave(point)
+            raise
         self._subscribed_at = self.clock.monotonic()
+        self._has_answered = False
         return point
+
+    async def _leave(self, point: PullPoint) -> None:
+        """Give it back: a camera has few."""
+        if self.connection.settings.unsubscribe:
+            await point.let_go()
 
     async def _without_events(self) -> NoReturn:
         """Its clock is the sign of life."""
@@ -108,40 +128,70 @@ class Listening:
         await self.reports.room()
         begun = self.clock.monotonic()
         try:
-            pulled = await point.pull(self._pull_s)
+            pulled = await point.pull(self._pull_s, self._most)
         except Garbled:
             self._garbled += 1
             if self._garbled >= MOST_GARBLED:
                 raise
             await self.clock.sleep(PAUSE_S)
-            return point
+            return await self._again(point)
         except HungUp as hung_up:
             self._shorten(hung_up, self.clock.monotonic() - begun)
-            return point
+            return await self._again(point)
         except Fault as fault:
-            return await self._anew(fault)
-        self._garbled = 0
+            if self._obeys(fault):
+                return point
+            return await self._anew(point, fault)
+        for told in pulled:  # before anything that may fail: the camera has forgotten them
+            self._take(told)
+        self._garbled, self._has_answered = 0, True
         if self.clock.monotonic() >= self._clock_due:
             if self._clock_due:
                 await self.camera.read_clock()
                 await self._set_clock()
             self._look_at_clock()
-        for told in pulled:
-            self._take(told)
-        self._say_untold()
+        self._look_at_untold()
+        await point.renew()
         return point
+
+    async def _again(self, point: PullPoint) -> PullPoint:
+        """The answer that did not come may have had messages in it: what lasts is told again."""
+        if not self._asked_for_state:
+            return point
+        with suppress(Garbled):  # counted, and the next pull tells whether it goes on
+            await point.synchronise()
+        return point
+
+    def _obeys(self, fault: Fault) -> bool:
+        """Whether it minds how long or for how much we ask, and says what it takes: then we ask so."""
+        seconds, most = limits_of(fault)
+        wait_s = min(self._pull_s, max(1.0, seconds or self._pull_s))
+        number = min(self._most, max(1, most or self._most))
+        if (wait_s, number) == (self._pull_s, self._most):
+            return False
+        self._pull_s, self._most = wait_s, number
+        logger.info("%s: is asked every %g s for %d messages: %s", self._name, wait_s, number, fault.reason)
+        return True
 
     def _shorten(self, hung_up: HungUp, lasted_s: float) -> None:
         """Some cameras hang up on whoever waits too long (agsh/onvif PR#314): then we wait less."""
-        if lasted_s < SHORTEST_PULL_S:
+        wait_s = max(1.0, lasted_s // 2)
+        if lasted_s < SHORTEST_PULL_S or wait_s >= self._pull_s:
             raise hung_up
-        self._pull_s = max(1.0, lasted_s // 2)
+        self._pull_s = wait_s
         logger.info(
             "%s: hung up after %.0f s, is asked every %g s from now on", self._name, lasted_s, self._pull_s
         )
 
-    async def _anew(self, fault: Fault) -> PullPoint:
-        """It does not know our subscription any more: after a restart, or as another client has ended all."""
+    async def _anew(self, point: PullPoint, fault: Fault) -> PullPoint:
+        """It does not know our subscription any more: after a restart, or as another client has ended all.
+
+        One that never answers a pull is deaf, and told as such.
+        """
+        self._deaf = 0 if self._has_answered else self._deaf + 1
+        if self._deaf >= MOST_DEAF:
+            raise DeviceRefused(f"{self._name} gives us pull points and no answer from them: {fault.reason}")
+        await self._leave(point)
         if self.clock.monotonic() - self._subscribed_at >= GOOD_AFTER_S:
             self._losses = 0
         self._losses += 1
@@ -153,21 +203,27 @@ class Listening:
     def _take(self, told: Notification) -> None:
         meant = happening(told)
         if meant is not None:
-            for signal in self.tracker.signals(told, meant, self.camera.skew):
+            for signal in self.tracker.signals(told, meant, self.camera.skew, self.clock.now()):
                 self.reports.signal(signal)
+        elif is_known(told):
+            self.malformed(told.xml, f"{told.topic_words[:200]}: tells no state that we understand")
         elif not is_of_no_matter(told) and self.memory.is_new(self._name, told.topic_words):
             logger.info(
                 "%s: tells %s, which we don't know: %s",
                 self._name,
                 told.topic_words[:200],
-                told.xml.decode("utf-8", "replace"),
+                " ".join(told.xml.decode("utf-8", "replace").split()),
             )
 
-    def _say_untold(self) -> None:
-        if self._untold_is_said or self.clock.monotonic() - self._subscribed_at < TOLD_WITHIN_S:
-            return
-        self._untold_is_said = True
-        if untold := self.tracker.untold:
+    def _look_at_untold(self) -> None:
+        """An input of the site file that the camera does not know is a button that nobody hears: a fault."""
+        untold = self.tracker.untold
+        is_late = self.clock.monotonic() - self._subscribed_at >= TOLD_WITHIN_S
+        if self._asked_for_state and (is_late or not untold):
+            for signal in self.tracker.untold_inputs():
+                self.reports.signal(signal)
+        if is_late and untold and not self._untold_is_said:
+            self._untold_is_said = True
             how = "does not tell" if self._asked_for_state else "can't be asked for"
             logger.warning(
                 "%s: %s the present state of %s: check its token with `campus-gateway probe`; if that is right, a press "
@@ -181,6 +237,7 @@ class Listening:
         keys = self.connection.settings
         if not (
             keys.set_clock
+            and self._sets_clock
             and self.connection.clock_trusted()
             and self.camera.skew.is_wrong(keys.clock_limit_s)
         ):
@@ -192,6 +249,15 @@ class Listening:
             logger.warning("%s: %s, and it can't be set: %s", self._name, words, refused)
         else:
             logger.info("%s: %s, set", self._name, words)
+            if self.camera.skew.is_wrong(
+                keys.clock_limit_s
+            ):  # something else sets it, or it is meant otherwise
+                self._sets_clock = False
+                logger.warning(
+                    "%s: its clock was set, and is still wrong: %s; not set again until it is connected anew",
+                    self._name,
+                    self.camera.skew.words(keys.clock_limit_s),
+                )
 
     def _look_at_clock(self) -> None:
         """Tell how it is, unless ours is no better."""

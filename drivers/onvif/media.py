@@ -62,14 +62,12 @@ async def _find(camera: Camera, *, second: bool) -> Streams:
         raise DeviceUnavailable(f"{camera.keys.host} has no profile with a picture")
     main = max(chosen, key=lambda one: one.dots)
     others = [one for one in chosen if one is not main]
-    sub = min(others, key=lambda one: one.dots, default=None)
+    sub = min(others, key=lambda one: one.dots or main.dots, default=None)
     host, port = camera.keys.host, camera.keys.port
     try:
         return Streams(
             main=rewritten_stream(await _stream(camera, main.token, second=second), host),
-            sub=None
-            if sub is None
-            else rewritten_stream(await _stream(camera, sub.token, second=second), host),
+            sub=None if sub is None else await _sub(camera, sub.token, host, second=second),
             snapshot=await _snapshot(camera, main.token, host, port, second=second),
         )
     except ValueError as error:
@@ -94,6 +92,15 @@ async def _stream(camera: Camera, token: str, *, second: bool) -> str:
         return (await camera.ask_plain(MEDIA2, "GetStreamUri", inner)).body.text_of("Uri")
     answer = await camera.ask(MEDIA, "GetStreamUri", {"StreamSetup": _SETUP, "ProfileToken": token})
     return answer.body.text_of("Uri")
+
+
+async def _sub(camera: Camera, token: str, host: str, *, second: bool) -> str | None:
+    """The main stream is worth having without it."""
+    try:
+        return rewritten_stream(await _stream(camera, token, second=second), host)
+    except (Fault, ValueError) as error:
+        logger.info("%s: tells no address of its sub stream: %s", host, error)
+        return None
 
 
 async def _snapshot(camera: Camera, token: str, host: str, port: int, *, second: bool) -> str | None:

@@ -1,14 +1,20 @@
 """What outlives an attempt, in this process: passwords that were refused, topics that were shown."""
 
 import hashlib
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
+from drivers.onvif.toolkit import Scheme
 from gateway.clock import Clock
 
-#: A refused password is not tried again for so long, in seconds, the first time and after that: cameras lock an account
-#: after some failures in a row, most for half an hour; and yet a camera that refuses while it starts must be heard soon.
-FIRST_WAIT_S = 600.0
-WAIT_S = 1800.0
+#: Cameras lock an account after some failed logins in a row, the strictest after 5, most for half an hour. A refused
+#: login is tried again after such waits, in seconds, with one scheme alone: soon at first, since some cameras refuse while they
+#: start and their buttons must be heard.
+WAITS_S = (60.0, 600.0, 1800.0)
+
+#: Failed logins that a camera sees of us in `WINDOW_S` seconds, at most.
+MOST_FAILURES = 4
+WINDOW_S = 600.0
 
 #: Topics of one camera that are shown; beyond that it makes them up.
 MOST_TOPICS = 200
@@ -17,39 +23,69 @@ MOST_TOPICS = 200
 _MOST_LOGINS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """Until which monotonic second a login is not tried, and why."""
+@dataclass(slots=True)
+class _Login:
+    """What became of one: when it failed (monotonic seconds), how often it was given up, and why the last time."""
 
-    until: float
-    words: str
+    failed: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_FAILURES))
+    refusals: int = 0
+    until: float = 0.0
+    words: str = ""
+    scheme: Scheme = ""
 
 
 class Memory:
     """Bounded. Passwords are kept as hashes; another password for the same user is tried at once."""
 
     def __init__(self) -> None:
-        self._refused: dict[bytes, _Refusal] = {}
+        self._logins: dict[bytes, _Login] = {}
         self._topics: dict[str, set[str]] = {}
 
-    def strike(self, login: tuple[str, ...]) -> None:
-        """This login was refused in mid-session: it may be tried once more, and then not for long."""
-        self._put(login, _Refusal(0.0, ""))
+    def failed(self, clock: Clock, login: tuple[str, ...], times: int) -> None:
+        """The camera has refused this login so many times just now."""
+        self._of(login).failed.extend([clock.monotonic()] * times)
 
-    def refuse(self, clock: Clock, login: tuple[str, ...], words: str) -> None:
-        """This login was refused just now, with these words."""
-        known = self._refused.get(_hash(login))
-        wait_s = FIRST_WAIT_S if known is None else WAIT_S
-        self._put(login, _Refusal(clock.monotonic() + wait_s, words))
+    def give_up(self, clock: Clock, login: tuple[str, ...], words: str) -> None:
+        """This attempt is over, with these words; the next one waits."""
+        known = self._of(login)
+        wait_s = WAITS_S[min(known.refusals, len(WAITS_S) - 1)]
+        known.refusals += 1
+        known.until, known.words = clock.monotonic() + wait_s, words
 
-    def accept(self, login: tuple[str, ...]) -> None:
-        """This login was taken."""
-        self._refused.pop(_hash(login), None)
+    def accept(self, login: tuple[str, ...], scheme: Scheme = "") -> None:
+        """This login was taken: the camera counts anew."""
+        known = self._logins.get(_hash(login))
+        if known is not None and known.failed:
+            known.failed.clear()
+        if scheme:
+            known = self._of(login)
+            known.refusals, known.until, known.scheme = 0, 0.0, scheme
+
+    def budget(self, clock: Clock, login: tuple[str, ...]) -> int:
+        """How often it may still fail just now."""
+        known = self._logins.get(_hash(login))
+        since = clock.monotonic() - WINDOW_S
+        return MOST_FAILURES - (sum(at > since for at in known.failed) if known is not None else 0)
 
     def refusal(self, clock: Clock, login: tuple[str, ...]) -> str | None:
         """With what words it was refused, while it must not be tried again."""
-        known = self._refused.get(_hash(login))
-        return known.words if known is not None and clock.monotonic() < known.until else None
+        known = self._logins.get(_hash(login))
+        if known is None or (clock.monotonic() >= known.until and self.budget(clock, login) > 0):
+            return None
+        return known.words or "the camera has refused our login several times"
+
+    def schemes(self, login: tuple[str, ...], wanted: tuple[Scheme, ...]) -> tuple[Scheme, ...]:
+        """Those of `wanted` to try now: first the one that the camera has taken before, at every other retry the other."""
+        known = self._logins.get(_hash(login))
+        if known is None:
+            return wanted
+        order = sorted(wanted, key=lambda one: one != known.scheme)
+        return tuple(order if known.refusals % 2 or not known.refusals else reversed(order))
+
+    def is_retry(self, login: tuple[str, ...]) -> bool:
+        """Whether it was given up before: for that, one failed login is enough."""
+        known = self._logins.get(_hash(login))
+        return known is not None and known.refusals > 0
 
     def is_new(self, camera: str, topic: str) -> bool:
         """Whether that camera's topic was not shown yet; from now on it was."""
@@ -59,10 +95,11 @@ class Memory:
         known.add(topic)
         return True
 
-    def _put(self, login: tuple[str, ...], refusal: _Refusal) -> None:
-        self._refused[_hash(login)] = refusal
-        while len(self._refused) > _MOST_LOGINS:
-            del self._refused[next(iter(self._refused))]
+    def _of(self, login: tuple[str, ...]) -> _Login:
+        known = self._logins.setdefault(_hash(login), _Login())
+        while len(self._logins) > _MOST_LOGINS:
+            del self._logins[next(iter(self._logins))]
+        return known
 
 
 def _hash(login: tuple[str, ...]) -> bytes:

@@ -1,17 +1,18 @@
 """Asks a camera once for all that a technician wants to know, and the network where it is if it does not answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import cast
 
 from drivers.onvif.answers import Fault, LoginRefused
 from drivers.onvif.camera import Camera
-from drivers.onvif.codec import Notification, happening
+from drivers.onvif.codec import Notification, happening, is_of_no_matter
 from drivers.onvif.discovery import Found, discover
+from drivers.onvif.markup import Element
 from drivers.onvif.media import find_streams
 from drivers.onvif.memory import Memory
 from drivers.onvif.pullpoint import PullPoint
-from drivers.onvif.settings import OutputKeys, SiteConnection
+from drivers.onvif.settings import OnvifPoint, OutputKeys, SiteConnection
 from drivers.onvif.toolkit import DEVICE, DEVICE_IO, EVENTS
 from gateway.clock import Clock
 from gateway.driver import Finding
@@ -91,26 +92,38 @@ async def _inputs(connection: SiteConnection, camera: Camera) -> list[Finding]:
     inputs = {point.settings.input for point in device.points if point.settings.input}
     relays = {cast("OutputKeys", output.settings).relay for output in device.outputs}
     has_io = camera.offers(DEVICE_IO.namespace)
-    there = await _tokens(camera, "GetDigitalInputs", "DigitalInputs") if has_io else None
-    service_relays = await _tokens(camera, "GetRelayOutputs", "RelayOutputs", plain=not has_io)
+    there = await _told(camera, "GetDigitalInputs", "DigitalInputs") if has_io else None
+    outputs = await _told(camera, "GetRelayOutputs", "RelayOutputs", plain=not has_io)
     return [
         *_compared(device.id, "input", there, inputs),
-        *_compared(device.id, "relay", service_relays, relays),
+        *_compared(device.id, "relay", outputs, relays),
+        *_monostable(device.id, outputs or {}, relays),
     ]
 
 
-async def _tokens(camera: Camera, operation: str, name: str, *, plain: bool = False) -> set[str] | None:
-    """None where it does not tell."""
+def _monostable(device: str, outputs: dict[str, Element], named: set[str]) -> Iterable[Finding]:
+    """A sounder at such a relay falls silent by itself."""
+    for token in sorted(named & outputs.keys()):
+        if outputs[token].text_of("Mode").lower() == "monostable":
+            delay = outputs[token].text_of("DelayTime")[:20] or "a while"
+            words = f"relay {token} falls back by itself after {delay}: set it to bistable in the camera"
+            yield Finding(subject=device, ok=False, text=words)
+
+
+async def _told(
+    camera: Camera, operation: str, name: str, *, plain: bool = False
+) -> dict[str, Element] | None:
+    """Its inputs or relays by their tokens; None where it does not tell."""
     try:
         answer = await camera.ask(DEVICE if plain else DEVICE_IO, operation)
     except LoginRefused:
         raise
     except (Fault, DeviceUnavailable):
         return None
-    return {one.attributes["token"] for one in answer.body.all(name) if "token" in one.attributes}
+    return {one.attributes["token"]: one for one in answer.body.all(name) if "token" in one.attributes}
 
 
-def _compared(device: str, what: str, there: set[str] | None, named: set[str]) -> Iterable[Finding]:
+def _compared(device: str, what: str, there: dict[str, Element] | None, named: set[str]) -> Iterable[Finding]:
     if there is None:
         if named:
             yield Finding(
@@ -119,12 +132,12 @@ def _compared(device: str, what: str, there: set[str] | None, named: set[str]) -
                 text=f"does not tell its {what}s; {', '.join(sorted(named))} can't be checked",
             )
         return
-    if missing := sorted(named - there):
+    if missing := sorted(named - there.keys()):
         has = ", ".join(sorted(there)) or "none"
         yield Finding(subject=device, ok=False, text=f"has no {what} {', '.join(missing)}; it has {has}")
-    if known := sorted(named & there):
+    if known := sorted(named & there.keys()):
         yield Finding(subject=device, ok=True, text=f"{what}s of the site file: {', '.join(known)}")
-    if others := sorted(there - named):
+    if others := sorted(there.keys() - named):
         yield Finding(
             subject=device, ok=True, text=f"{what}s that the site file does not name: {', '.join(others)}"
         )
@@ -139,23 +152,32 @@ async def _events(connection: SiteConnection, camera: Camera, clock: Clock) -> l
         point = await PullPoint.subscribe(camera, clock)
         try:
             can = await point.synchronise()
-            told = await point.pull(STATES_S)
+            told = await point.pull(min(STATES_S, connection.settings.pull_s))
         finally:
             if connection.settings.unsubscribe:
                 await point.let_go()
     except (DeviceRefused, DeviceUnavailable) as error:
         return [Finding(subject=name, ok=False, text=f"events: {error}")]
-    states = ", ".join(dict.fromkeys(map(_state, told))) or "nothing"
+    names = {point.settings.input: point for point in connection.devices[0].points}
+    states = ", ".join(dict.fromkeys(_state(one, names) for one in told if not is_of_no_matter(one)))
+    states = states or "nothing"
     text = f"tells: {states}" if can else f"can't be asked for its present state; tells: {states}"
     return [Finding(subject=name, ok=can, text=text[:2000])]
 
 
-def _state(told: Notification) -> str:
+def _state(told: Notification, names: Mapping[str | None, OnvifPoint]) -> str:
+    """For an input of the site file also what that means there: its polarity is the likeliest mistake."""
     meant = happening(told)
     if meant is None:
         return f"{told.topic_words} (not known)"
-    what = meant.input if meant.input is not None else meant.event
-    return f"{what} {'true' if meant.active else 'false'}"
+    state = "true" if meant.active else "false"
+    if meant.input is None:
+        return f"{meant.event} {state}"
+    point = names.get(meant.input)
+    if point is None:
+        return f"{meant.input} {state}"
+    alarm = "in alarm" if state == point.settings.active else "at rest"
+    return f"{meant.input} {state} ({point.id} {alarm})"
 
 
 async def _search(name: str) -> Finding:

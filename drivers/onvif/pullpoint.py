@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ class PullPoint:
         self._references = references
         self._renews = True
         self._form = "relative"
+        self._left_s = float(LIFE_S)
 
     @classmethod
     async def subscribe(cls, camera: Camera, clock: Clock) -> Self:
@@ -46,7 +48,7 @@ class PullPoint:
             wish = _termination(camera, clock, form)
             parameters: dict[str, Parameter] = {} if wish is None else {"InitialTerminationTime": wish}
             try:
-                answer = await camera.ask(EVENTS, "CreatePullPointSubscription", parameters)
+                answer = await camera.ask(EVENTS, "CreatePullPointSubscription", parameters, vital=True)
             except Fault as fault:
                 refusals.append(fault.reason)
                 continue
@@ -71,18 +73,21 @@ class PullPoint:
             return False
         return True
 
-    async def pull(self, wait_s: float) -> tuple[Notification, ...]:
-        """What it has to tell; the answer comes at once if there is anything, else within `wait_s`."""
+    async def pull(self, wait_s: float, most: int = MOST_MESSAGES) -> tuple[Notification, ...]:
+        """What it has to tell, `most` messages; the answer comes at once if there is anything, else within `wait_s`.
+
+        The camera has forgotten them by then: take them before anything else is asked.
+        """
         answer = await self._camera.ask(
             PULL_POINT,
             "PullMessages",
-            {"Timeout": timedelta(seconds=wait_s), "MessageLimit": MOST_MESSAGES},
+            {"Timeout": timedelta(seconds=wait_s), "MessageLimit": most},
             address=self._address,
             references=self._references,
             wait_s=wait_s,
+            vital=True,
         )
-        if self._renews and _left_s(answer) <= LIFE_S / 2:
-            await self._renew()
+        self._left_s = _left_s(answer)
         return tuple(notifications(answer.body, answer.data))
 
     async def let_go(self) -> None:
@@ -93,8 +98,10 @@ class PullPoint:
                     SUBSCRIPTION, "Unsubscribe", address=self._address, references=self._references
                 )
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
         """Where pulling alone does not keep it alive. One that can't be renewed is made anew when it has ended."""
+        if not self._renews or self._left_s > LIFE_S / 2:
+            return
         wish = _termination(self._camera, self._clock, self._form) or f"PT{LIFE_S}S"
         try:
             await self._camera.ask(
@@ -103,6 +110,7 @@ class PullPoint:
                 {"TerminationTime": wish},
                 address=self._address,
                 references=self._references,
+                vital=True,
             )
         except Fault as fault:
             self._renews = False
@@ -110,7 +118,7 @@ class PullPoint:
 
     async def _ask(self, operation: str) -> Answer:
         return await self._camera.ask(
-            PULL_POINT, operation, address=self._address, references=self._references
+            PULL_POINT, operation, address=self._address, references=self._references, vital=True
         )
 
 
@@ -122,6 +130,20 @@ def _termination(camera: Camera, clock: Clock, form: str) -> str | None:
         return f"PT{LIFE_S}S"
     end = camera.skew.theirs(clock.now()) + timedelta(seconds=LIFE_S)
     return end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def limits_of(fault: Fault) -> tuple[float | None, int | None]:
+    """How many seconds and messages it takes at most, from a PullMessagesFaultResponse (Core, PullMessages)."""
+    if fault.detail is None:
+        return None, None
+    time = _DURATION.fullmatch(fault.detail.text_of("MaxTimeout"))
+    most = fault.detail.text_of("MaxMessageLimit")
+    seconds = int(time[1] or 0) * 60 + float(time[2] or 0) if time is not None else None
+    return seconds, int(most) if _NUMBER.fullmatch(most) else None
+
+
+_DURATION = re.compile(r"PT(?:(\d{1,6})M)?(?:(\d{1,6}(?:\.\d{1,9})?)S)?", re.ASCII)
+_NUMBER = re.compile(r"\d{1,6}", re.ASCII)
 
 
 def _reference(camera: Camera, answer: Answer) -> tuple[str, tuple[Reference, ...]]:

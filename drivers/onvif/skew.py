@@ -34,11 +34,19 @@ class Skew:
 
     def ours(self, told: datetime) -> datetime:
         """A moment that the camera told, by our clock."""
-        return told - timedelta(seconds=self.seconds)
+        return _moved(told, -self.seconds)
 
     def theirs(self, now: datetime) -> datetime:
         """Now, by the camera's clock."""
-        return now + timedelta(seconds=self.seconds)
+        return _moved(now, self.seconds)
+
+
+def _moved(moment: datetime, seconds: float) -> datetime:
+    """Within the years 1 to 9999: a camera may tell either."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return moment
 
 
 def skew_of(answer: Element, asked: datetime, answered: datetime) -> Skew:

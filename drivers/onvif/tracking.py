@@ -7,7 +7,7 @@ from datetime import datetime
 from drivers.onvif.codec import Happening, Notification
 from drivers.onvif.settings import Event, OnvifDevice, OnvifPoint
 from drivers.onvif.skew import Skew
-from gateway.model import Kind, Level, Origin, Signal
+from gateway.model import ID_PATTERN, Kind, Level, Origin, Signal
 
 #: What is an alarm even where no point of the site file names it.
 _UNNAMED: dict[Event, Kind] = {
@@ -16,6 +16,15 @@ _UNNAMED: dict[Event, Kind] = {
     "signal-loss": Kind.CAMERA_SIGNAL,
     "storage-failure": Kind.FAULT,
 }
+
+#: An event is told within so many seconds, and no more than this after our clock: else the camera's word for its time is
+#: not believed (its clock jumped, or its messages go by another clock than the one it tells), and it is taken as now.
+OLDEST_S = 600.0
+FURTHEST_S = 30.0
+
+#: Inputs that no point names, of which a camera can tell; further ones it makes up. And how long a token is shown.
+_MOST_UNNAMED = 32
+_MOST_TOKEN = 64
 
 #: Parts of a camera (video sources, rules) that can each tell of one event.
 _MOST_PARTS = 64
@@ -30,18 +39,31 @@ class Tracker:
         self._events = {point.settings.event: point for point in device.points if point.settings.event}
         self._lasting: dict[Event, set[str]] = {}
         self._untold = {point.id for point in device.points}
+        self._strange: set[str] = set()
+        self._untold_inputs: list[str] | None = None
 
     @property
     def untold(self) -> list[str]:
         """The points of whose state the camera has said nothing yet."""
         return sorted(self._untold)
 
-    def signals(self, told: Notification, happening: Happening, skew: Skew) -> Iterator[Signal]:
+    def untold_inputs(self) -> Iterator[Signal]:
+        """Whether the camera is silent about an input that the site file names; nothing where that is as it was."""
+        now = sorted(point.id for point in self._inputs.values() if point.id in self._untold)
+        if now == self._untold_inputs:
+            return
+        self._untold_inputs = now
+        words = f"the camera does not tell the state of {', '.join(now)}: is its `input` right? `probe` lists them"
+        yield self._unnamed("inputs", Kind.FAULT, words, _level(bool(now)), Origin.STATE, None)
+
+    def signals(
+        self, told: Notification, happening: Happening, skew: Skew, now: datetime
+    ) -> Iterator[Signal]:
         """What to report; nothing for an event that nobody wants."""
         origin = Origin.STATE if told.operation == "Initialized" else Origin.EVENT
-        at = skew.ours(told.at) if origin is Origin.EVENT and told.at is not None and skew.known else None
+        at = _when(told.at, skew, now) if origin is Origin.EVENT else None
         if happening.input is not None:
-            yield self._of_input(happening.input, happening, origin, at)
+            yield from self._of_input(happening.input, happening, origin, at)
         elif happening.event is not None:
             yield from self._of_event(happening.event, happening, origin, at)
 
@@ -57,14 +79,21 @@ class Tracker:
             detail=skew.words(limit_s) if wrong else "",
         )
 
-    def _of_input(self, token: str, happening: Happening, origin: Origin, at: datetime | None) -> Signal:
+    def _of_input(
+        self, token: str, happening: Happening, origin: Origin, at: datetime | None
+    ) -> Iterator[Signal]:
         point = self._inputs.get(token)
         if point is not None:
-            return self._named(
+            yield self._named(
                 point, _level(happening.active == (point.settings.active == "true")), origin, at
             )
+            return
+        token = "".join(letter if letter.isprintable() else "?" for letter in token[:_MOST_TOKEN]) or "?"
+        if token not in self._strange and len(self._strange) >= _MOST_UNNAMED:
+            return
+        self._strange.add(token)
         words = f"input {token} is active; no point of the site file names it"
-        return self._unnamed(token, Kind.FAULT, words, _level(happening.active), origin, at)
+        yield self._unnamed(token, Kind.FAULT, words, _level(happening.active), origin, at)
 
     def _of_event(
         self, event: Event, happening: Happening, origin: Origin, at: datetime | None
@@ -101,6 +130,8 @@ class Tracker:
         self, address: str, kind: Kind, words: str, level: Level, origin: Origin, at: datetime | None
     ) -> Signal:
         safe = re.sub(r"[^A-Za-z0-9_.-]", "_", address)[:40]
+        if not ID_PATTERN.match(safe):
+            safe = f"x{safe}"
         return Signal(
             device=self._device.id,
             point=f"{self._device.id}:{safe}",
@@ -110,6 +141,16 @@ class Tracker:
             occurred_at=at,
             detail=words if level is Level.ACTIVE else "",
         )
+
+
+def _when(told: datetime | None, skew: Skew, now: datetime) -> datetime | None:
+    """By our clock; a camera may stamp its messages by the clock that it tells, or by a right one beside it."""
+    if told is None or not skew.known:
+        return None
+    for moment in (skew.ours(told), told):
+        if -OLDEST_S <= (moment - now).total_seconds() <= FURTHEST_S:
+            return moment
+    return None
 
 
 def _level(active: bool) -> Level:  # noqa: FBT001 - it is what is translated

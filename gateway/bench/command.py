@@ -6,7 +6,7 @@ import json
 import sqlite3
 import sys
 
-from gateway.bench import bus, idle, latency, picture, receivers, record, storm
+from gateway.bench import bus, clip, idle, latency, picture, receivers, record, storm
 from gateway.bench.figures import Result
 from gateway.bench.machine import Machine, Quiet, look
 from gateway.bench.processes import BenchError
@@ -44,6 +44,8 @@ async def _run(arguments: argparse.Namespace) -> Result:  # noqa: PLR0911 - one 
             return await bus.run(arguments.dir, seconds=arguments.seconds)
         case "record":
             return await record.run(arguments.dir, seconds=arguments.seconds)
+        case "clip":
+            return await clip.run(arguments.dir, count=arguments.count or 10)
         case "picture":
             return await picture.run(arguments.dir, count=arguments.count or 20)
         case name:

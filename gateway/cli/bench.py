@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.driver import DriverSpec
 
 #: What there is to measure (CONTRACT, `bench`).
-NAMES = ("latency", "storm", "idle", "bus", "receivers", "record", "picture")
+NAMES = ("latency", "storm", "idle", "bus", "receivers", "record", "clip", "picture")
 
 #: Where state directories go unless told otherwise: a disk. On many machines /tmp is memory, where an fsync costs nothing.
 PLACE = Path("/var/tmp")  # noqa: S108 - below it every run has a directory of its own
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--count",
         type=_whole,
         metavar="N",
-        help="presses (latency, 1000), events (storm, 20000), messages of each protocol (receivers, 5000) or seeds (picture, 20)",
+        help="presses (latency, 1000), events (storm, 20000), messages of each protocol (receivers, 5000), presses (clip, 10) or seeds (picture, 20)",
     )
     parser.add_argument(
         "--seconds", type=_whole, default=60, metavar="N", help="how long to watch (idle, bus, record: 60)"

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.bench.progress import progress
 from gateway.cli.words import say
 from gateway.clock import SystemClock, to_ms
 from gateway.driver import DriverSpec
+from gateway.evidence.check import check_evidence
 from gateway.recording.check import check_footage
 from gateway.site import load_site
 from gateway.store.check import Finding, check_journal
@@ -28,6 +30,7 @@ def fsck(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> in
     findings = [
         *(check_journal(journal) if journal.exists() else [_no_journal(journal, arguments.site)]),
         *check_footage(site.recording_dir, journal, to_ms(SystemClock().now())),
+        *_evidence(site.recording_dir, contents=arguments.evidence),
     ]
     if arguments.json:
         lines = [{"invariant": finding.invariant, "text": finding.text} for finding in findings]
@@ -36,6 +39,13 @@ def fsck(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> in
         sys.stdout.write("".join(f"{finding}\n" for finding in findings))
         sys.stdout.write((say("fsck-found", count=len(findings)) if findings else say("fsck-clean")) + "\n")
     return 1 if findings else 0
+
+
+def _evidence(recording_dir: Path, *, contents: bool) -> list[Finding]:
+    with progress("evidence", 1.0) as advance:
+        return check_evidence(
+            recording_dir, contents=contents, advance=lambda done, total: advance(done / max(total, 1))
+        )
 
 
 def _no_journal(journal: Path, site: Path) -> Finding:

@@ -9,10 +9,15 @@ from dataclasses import asdict, replace
 
 from pydantic import BaseModel
 
+from gateway.cli.probe_camera import probe_camera
 from gateway.cli.words import say
 from gateway.clock import Clock, SystemClock
 from gateway.driver import PROBE_LIMIT_S, Connection, DriverSpec, Finding
 from gateway.site import Site, load_site
+from gateway.site.site import Camera
+
+#: Each has a process of its own for some seconds.
+_CAMERAS_AT_ONCE = 4
 
 _AnyConnection = Connection[BaseModel, BaseModel, BaseModel]
 
@@ -22,21 +27,16 @@ def probe(arguments: argparse.Namespace, drivers: Mapping[str, DriverSpec]) -> i
     site = load_site(arguments.site, drivers)
     wanted: str | None = arguments.device
     connections = [part for connection in site.connections if (part := _part(connection, wanted)) is not None]
-    driven = {camera.id for camera in site.cameras if camera.driven}
-    cameras = [
-        device.id
-        for device in site.devices
-        if device.is_camera and device.id not in driven and wanted in (None, device.id)
-    ]
+    cameras = [camera for camera in site.cameras if not camera.driven and wanted in (None, camera.id)]
     if not connections and not cameras:
         known = ", ".join(sorted({*(c.id for c in site.connections), *(d.id for d in site.devices)}))
         sys.stderr.write(say("probe-unknown", device=wanted or "", known=known) + "\n")
         return 1
     teller = _Teller(site, as_json=arguments.json)
     try:
-        asyncio.run(_probe_all(connections, drivers, SystemClock(), teller))
+        asyncio.run(_probe_all(site, connections, cameras, drivers, teller))
     finally:
-        teller.end(cameras)
+        teller.end()
     return 0 if teller.all_well else 1
 
 
@@ -49,12 +49,25 @@ def _part(connection: _AnyConnection, wanted: str | None) -> _AnyConnection | No
 
 
 async def _probe_all(
-    connections: list[_AnyConnection], drivers: Mapping[str, DriverSpec], clock: Clock, teller: "_Teller"
+    site: Site,
+    connections: list[_AnyConnection],
+    cameras: list[Camera],
+    drivers: Mapping[str, DriverSpec],
+    teller: "_Teller",
 ) -> None:
-    """Connections at once, for each is a wire of its own; what is found is told as it is found."""
+    """Connections at once, for each is a wire of its own; what is found is told as it is found. Cameras a few at a time."""
+    clock = SystemClock()
+    few = asyncio.Semaphore(_CAMERAS_AT_ONCE)
     async with asyncio.TaskGroup() as tasks:
         for connection in connections:
             tasks.create_task(_probe_one(connection, drivers[connection.driver], clock, teller))
+        for camera in cameras:
+            tasks.create_task(_look_at(site, camera, few, teller))
+
+
+async def _look_at(site: Site, camera: Camera, few: asyncio.Semaphore, teller: "_Teller") -> None:
+    async with few:
+        teller.tell(await probe_camera(site, camera))
 
 
 async def _probe_one(connection: _AnyConnection, spec: DriverSpec, clock: Clock, teller: "_Teller") -> None:
@@ -95,17 +108,11 @@ class _Teller:
         sys.stdout.write(f"{mark}  {who}: {finding.text}{took}\n")
         sys.stdout.flush()
 
-    def end(self, cameras: list[str]) -> None:
+    def end(self) -> None:
         """Say what came of it all."""
         wrong = sum(not finding.ok for finding in self._found)
         if self._as_json:
-            lines = {
-                "ok": wrong == 0,
-                "findings": [asdict(one) for one in self._found],
-                "not_probed": cameras,
-            }
+            lines = {"ok": wrong == 0, "findings": [asdict(one) for one in self._found]}
             sys.stdout.write(json.dumps(lines, ensure_ascii=False) + "\n")
             return
-        for camera in cameras:
-            sys.stdout.write(say("probe-camera", camera=camera) + "\n")
         sys.stdout.write((say("probe-found", count=wrong) if wrong else say("probe-well")) + "\n")

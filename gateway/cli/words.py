@@ -53,9 +53,54 @@ _WORDS: dict[str, dict[Language, str]] = {
         "zh": "{seconds} 秒内没有探测完",
         "en": "the probe did not end within {seconds} s",
     },
-    "probe-camera": {
-        "zh": "未探测  {camera}：目前不探测摄像机；看界面“设备”页是否在线",
-        "en": "not probed  {camera}: cameras are not probed yet; see on the console whether it is online",
+    "probe-rtsp-sends": {
+        "zh": "有画面：{codec}，{width} x {height}，每秒 {rate} 帧，{first} 秒后出第一帧",
+        "en": "sends {codec}, {width} x {height}, {rate} pictures a second; the first after {first} s",
+    },
+    "probe-rtsp-codec": {
+        "zh": "编码是 {codec}（{width} x {height}，每秒 {rate} 帧），不能录像：请在摄像机上改为 H.264 或 H.265",
+        "en": "sends {codec} ({width} x {height}, {rate} pictures a second), which can't be recorded: "
+        "set the camera to H.264 or H.265",
+    },
+    "probe-rtsp-password": {
+        "zh": "拒绝用户名或密码：核对 username 和 password_file",
+        "en": "refuses the user name or the password: see `username` and `password_file`",
+    },
+    "probe-rtsp-no-stream": {
+        "zh": "没有这个地址的码流：核对 url 的路径",
+        "en": "has no stream of that address: see the path of `url`",
+    },
+    "probe-rtsp-refused": {
+        "zh": "{where} 有应答，但不给这个码流（{why}）：核对 url",
+        "en": "{where} answers, but gives no video at that address ({why}): see `url`",
+    },
+    "probe-rtsp-no-video": {
+        "zh": "码流里没有视频：核对 url",
+        "en": "the stream has no video: see `url`",
+    },
+    "probe-rtsp-no-picture": {
+        "zh": "码流能打开，但没有画面",
+        "en": "the stream can be opened, but no picture comes",
+    },
+    "probe-rtsp-mute": {
+        "zh": "{where} 没有应答：查电源、网线、地址和端口",
+        "en": "{where} does not answer: see power, cable, address and port",
+    },
+    "probe-rtsp-silent": {
+        "zh": "{where} 在 {seconds} 秒内没有给出画面",
+        "en": "{where} did not come to a picture within {seconds} s",
+    },
+    "probe-rtsp-unreachable": {
+        "zh": "连不上 {where}（{why}）：查电源、网线、地址和端口",
+        "en": "{where} can't be reached ({why}): see power, cable, address and port",
+    },
+    "probe-rtsp-nonsense": {
+        "zh": "{where} 的应答不是能看懂的 RTSP 或视频（{why}）：核对端口",
+        "en": "{where} does not talk sense ({why}): is that the port of RTSP?",
+    },
+    "probe-rtsp-died": {
+        "zh": "{where} 的码流使探测进程意外结束（{why}）",
+        "en": "what {where} sends has ended the process that looked at it ({why})",
     },
     "probe-well": {"zh": "全部正常", "en": "all is well"},
     "probe-found": {"zh": "{count} 处异常", "en": "not well: {count}"},

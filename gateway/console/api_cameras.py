@@ -17,7 +17,6 @@ from gateway.console.problems import RequestError
 from gateway.console.render import zone_view
 from gateway.console.services import Console, Services, SignedIn
 from gateway.errors import GatewayError, NotFound
-from gateway.media.values import Clip
 from gateway.model import Presence
 from gateway.policy.coverage import Gap
 from gateway.policy.retention import merge
@@ -113,12 +112,16 @@ async def recordings(
     )
 
 
+@router.head("/cameras/{camera}/clip", include_in_schema=False)
 @router.get(
     "/cameras/{camera}/clip",
     summary="Footage of a time 录像片段",
     response_class=FileResponse,
     responses={
-        200: {"content": {"video/mp4": {}}, "description": "`X-Footage` lists the intervals it really shows"},
+        200: {
+            "content": {"video/mp4": {}},
+            "description": "`X-Footage` lists the intervals it really shows, `X-Footage-Left-Out` those that were recorded and are not in it",
+        },
         206: {"content": {"video/mp4": {}}, "description": "a part of it (Range)"},
     },
 )
@@ -134,6 +137,7 @@ async def clip(
     """That time as one seekable MP4, an hour at most. With a `reason` it is an export, on the access log as such.
 
     Without one it is playback, of 10 minutes at most. 503 `clip-in-the-making`: ask again, it goes on being made.
+    One file holds pictures of one size and coding, those of its middle: others are left out, and told.
     """
     found = _known(console, camera)
     _must_be_allowed(console, start, end, reason=reason)
@@ -147,11 +151,11 @@ async def clip(
     )
     made = await console.exports.clip(found.id, start, end)
     return FileResponse(
-        made.path,
+        made.clip.path,
         media_type="video/mp4",
         filename=f"{found.id}_{_name(start)}_{_name(end)}.mp4",
         content_disposition_type="inline" if reason is None else "attachment",
-        headers={"X-Footage": _shown(made)},
+        headers={"X-Footage": _told(made.clip.intervals), "X-Footage-Left-Out": _told(made.left_out)},
     )
 
 
@@ -242,5 +246,5 @@ def _name(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _shown(clip: Clip) -> str:
-    return ", ".join(f"{rfc3339(a)}/{rfc3339(b)}" for a, b in clip.intervals)
+def _told(intervals: Iterable[_Interval]) -> str:
+    return ", ".join(f"{rfc3339(a)}/{rfc3339(b)}" for a, b in intervals)

@@ -55,6 +55,7 @@ async def evidence(evidence_id: str, _: SignedIn, console: Console) -> EvidenceV
     return _told(console, await _find(console, evidence_id))
 
 
+@router.head("/evidence/{evidence_id}/file", include_in_schema=False)
 @router.get(
     "/evidence/{evidence_id}/file",
     summary="The picture or the clip itself 证据文件",

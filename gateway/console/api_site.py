@@ -99,31 +99,53 @@ def _gaps(gaps: Iterable[Gap | GapRow]) -> tuple[GapView, ...]:
     return tuple(GapView(start=gap.start, end=gap.end, cause=gap.cause) for gap in gaps)
 
 
-def _only_limit(request: Request) -> None:
+_FILTERS = {"limit", "actor", "camera", "from", "to", "before"}
+
+
+def _only_filters(request: Request) -> None:
     """Refuse a filter that there is none of: the caller would take the answer for filtered."""
-    unknown = sorted(set(request.query_params) - {"limit"})
+    unknown = sorted(set(request.query_params) - _FILTERS)
     if unknown:
         raise RequestError(422, "bad-request", detail=f"unknown parameter {unknown[0][:64]!r}")
 
 
-@router.get("/access-log", summary="Who looked at what 调用登记", dependencies=[Depends(_only_limit)])
+@router.get("/access-log", summary="Who looked at what 调用登记", dependencies=[Depends(_only_filters)])
 async def access_log(
-    _: SignedIn, console: Console, *, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+    _: SignedIn,
+    console: Console,
+    *,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    actor: Annotated[str | None, Query(max_length=64)] = None,
+    camera: Annotated[str | None, Query(max_length=64)] = None,
+    start: Annotated[Moment | None, Query(alias="from")] = None,
+    end: Annotated[Moment | None, Query(alias="to")] = None,
+    before: Annotated[int | None, Query(ge=1, lt=1 << 62)] = None,
 ) -> AccessLogAnswer:
-    """The newest lines of the access log, newest first (Order 799 Art 16)."""
+    """The newest lines of the access log, newest first (Order 799 Art 16); of what is given only.
+
+    `actor` and `camera` are ids, `from` and `to` when the line was written, `before` is `next_before` of the answer before.
+    """
+    rows = await console.deps.journal.access_log(
+        limit + 1, actor=actor, camera=camera, since=start, until=end, before=before
+    )
+    names = {each.id: each.name for each in console.deps.site.cameras}
+    shown = rows[:limit]
     return AccessLogAnswer(
         entries=tuple(
             AccessEntry(
+                id=row.id,
                 at=row.at,
                 actor=console.render.person(row.actor),
                 action=row.action,
                 camera=row.camera,
+                camera_name=None if row.camera is None else names.get(row.camera, row.camera),
                 start=row.start,
                 end=row.end,
                 reason=row.reason,
             )
-            for row in await console.deps.journal.access_log(limit)
-        )
+            for row in shown
+        ),
+        next_before=shown[-1].id if len(rows) > limit else None,
     )
 
 

@@ -1,11 +1,15 @@
 """One TCP connection of the console: refused when there are too many, cut off when its client is silent or does not read."""
 
 import asyncio
+import socket
 from typing import ClassVar, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from gateway.console.views import Limits
+
+#: What the kernel takes of an answer before it is on its way: what lies there for a slow line would be old when it comes. Bytes.
+_UNSENT = 128 * 1024
 
 
 class Connection(H11Protocol):
@@ -20,6 +24,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Take the connection, or refuse it."""
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         if self._is_one_too_many():
             transport.abort()
         else:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from gateway.console.views import ConsoleDeps, Limits
 from gateway.errors import GatewayError
 from gateway.footage import FootageUnavailable, Piece
 from gateway.media.values import Clip, MediaDown, MediaRefused
+from gateway.policy.retention import merge
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,19 @@ _WAITING = 16
 _SWEEP_S = 30.0
 _MARK = "console-clip-"  # files of that name in the folder are ours
 
+#: Less than this at a clip's edges and joints is no footage that is missing in it: it begins with a key frame.
+_SLACK = timedelta(seconds=2)
+
+_Interval = tuple[datetime, datetime]
 _Key = tuple[str, datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A clip, and what was recorded in its time and is not in it: pictures of another size or coding, or damaged ones."""
+
+    clip: Clip
+    left_out: tuple[_Interval, ...]
 
 
 @dataclass(slots=True)
@@ -39,14 +52,14 @@ class _Export:
     """A clip that is made or being made."""
 
     path: Path
-    making: asyncio.Task[Clip]
+    making: asyncio.Task[Made]
     used: float
 
     @property
     def clip(self) -> Clip | None:
         """The clip, once it is there."""
         done = self.making.done() and not self.making.cancelled() and self.making.exception() is None
-        return self.making.result() if done else None
+        return self.making.result().clip if done else None
 
 
 class Exports:
@@ -88,7 +101,7 @@ class Exports:
             await asyncio.gather(*making, return_exceptions=True)
             self._exports.clear()
 
-    async def clip(self, camera: str, start: datetime, end: datetime) -> Clip:
+    async def clip(self, camera: str, start: datetime, end: datetime) -> Made:
         """That time as one file, made now or a moment ago.
 
         Raises RequestError 404 where nothing was recorded, 409 where it can't be used, 503 where it is not ready
@@ -119,28 +132,38 @@ class Exports:
         export = self._exports[key] = _Export(target, making, self._clock.monotonic())
         return export
 
-    def _forget_failed(self, key: _Key, task: "asyncio.Task[Clip]") -> None:
+    def _forget_failed(self, key: _Key, task: "asyncio.Task[Made]") -> None:
         """Who asks again gets another try."""
         if task.cancelled() or task.exception() is not None:
             self._exports.pop(key, None)
 
-    async def _make(self, key: _Key, target: Path) -> Clip:
-        camera, start, end = key
-        deps = self._deps
-        if deps.footage is None or deps.media is None:
-            raise RequestError(503, "no-clips", retry_after_s=30)
+    async def _make(self, key: _Key, target: Path) -> Made:
         async with self._turn:
-            pieces = await deps.footage.pieces(camera, start, end)
-            if not pieces:
-                raise RequestError(404, "nothing-recorded")
-            await self._make_room(pieces, target.parent)
-            made: Clip | None = None
+            made: Made | None = None
             try:
-                made = await deps.media.clip(pieces, start, end, target)
+                try:
+                    made = await self._cut(key, target)
+                except (
+                    MediaDown
+                ):  # a file that has moved meanwhile is found under its new name (gateway.footage)
+                    made = await self._cut(key, target)
             finally:
                 if made is None:
                     await asyncio.to_thread(target.unlink, missing_ok=True)
             return made
+
+    async def _cut(self, key: _Key, target: Path) -> Made:
+        camera, start, end = key
+        deps = self._deps
+        if deps.footage is None or deps.media is None:
+            raise RequestError(503, "no-clips", retry_after_s=30)
+        pieces = await deps.footage.pieces(camera, start, end)
+        if not pieces:
+            raise RequestError(404, "nothing-recorded")
+        await self._make_room(pieces, target.parent)
+        clip = await deps.media.clip(pieces, start, end, target)
+        recorded = merge(((max(piece.start, start), min(piece.end, end)) for piece in pieces), _SLACK)
+        return Made(clip, tuple(_without(recorded, clip.intervals)))
 
     # ---- bounds
 
@@ -194,6 +217,20 @@ def _refusal(error: GatewayError | OSError) -> RequestError:
         case OSError():
             return RequestError(503, "no-clip-now", retry_after_s=10, detail=error.strerror or "")
     return RequestError(503, "no-clip-now", retry_after_s=10, detail=str(error))
+
+
+def _without(recorded: Iterable[_Interval], shown: Sequence[_Interval]) -> Iterator[_Interval]:
+    """What was recorded and is not shown; both in order."""
+    for begin, finish in recorded:
+        at = begin
+        for start, end in shown:
+            if start >= finish:
+                break
+            if start - at > _SLACK:
+                yield at, start
+            at = max(at, end)
+        if finish - at > _SLACK:
+            yield at, finish
 
 
 def _size_of(pieces: Sequence[Piece]) -> int:

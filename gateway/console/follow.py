@@ -4,11 +4,12 @@ import os
 import threading
 from collections import deque
 from dataclasses import dataclass
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 
 from gateway.console.boxes import HEAD, BoxError, head_of
-from gateway.console.fragments import Fragment, fragment_of
+from gateway.console.fragments import Fragment, fragment_of, reference
 from gateway.console.movie import Movie, movie_of
 from gateway.footage import Growing
 
@@ -92,7 +93,7 @@ class Follower:
     """One viewer's way through a camera's files. Blocking: for a thread; one call at a time.
 
     The first fragment begins with the last key frame there is and is at time 0. Where the files' descriptions differ,
-    an initialisation goes before the first fragment of the next.
+    an initialisation goes before the first fragment of the next. With each fragment goes the time when it was recorded.
     """
 
     def __init__(self) -> None:
@@ -182,6 +183,7 @@ class Follower:
         file = self._file
         assert file is not None
         assert file.movie is not None
+        assert self._seen is not None
         if self._shift is None:
             self._shift = self._time - span.fragment.start
         initialisation = b""
@@ -190,5 +192,8 @@ class Follower:
         self._told = file.movie
         self._number += 1
         self._time = max(self._time, self._shift + span.fragment.end)
+        begin = span.fragment.start
+        came = self._seen.start + timedelta(seconds=float(begin))
+        stamp = reference(file.movie, self._shift + begin, came)
         moof = span.fragment.moved(file.movie, self._shift, self._number)
-        return initialisation + moof + file.media(span)
+        return initialisation + stamp + moof + file.media(span)

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 from gateway.console.boxes import BoxError, boxes, find, whole
@@ -9,6 +10,9 @@ from gateway.console.movie import Movie, Track
 
 _NOT_A_KEY = 0x0001_0000  # sample_is_non_sync_sample (8.8.3.1)
 _ALWAYS_32_BITS = 1 << 32
+
+_NTP_EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
+_BY_A_CONSISTENT_PROCESS = 8  # 8.16.5.3: not when it was filmed, but when it reached the gateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,19 @@ class Fragment:
             elif kind == b"traf":
                 _move(box, movie, start, end, by)
         return bytes(box)
+
+
+def reference(movie: Movie, time: Fraction, at: datetime) -> bytes:
+    """A `prft` box: the picture of the viewer's `time` (seconds) came at `at` (ISO/IEC 14496-12, 8.16.5).
+
+    With it a player knows how old what it shows is, however long the way was.
+    """
+    ntp = ((at - _NTP_EPOCH) // timedelta(microseconds=1) << 32) // 1_000_000 % (1 << 64)
+    track = movie.video
+    body = struct.pack(
+        ">IIQQ", 1 << 24 | _BY_A_CONSISTENT_PROCESS, track.id, ntp, round(time * track.timescale)
+    )
+    return struct.pack(">I4s", 8 + len(body), b"prft") + body
 
 
 def fragment_of(moof: bytes, movie: Movie) -> Fragment:

@@ -36,6 +36,12 @@ class Logbook:
         """The current picture: a line for each camera and session, and each 10 minutes. Raises JournalUnwritable."""
         await self._once((caller.session.token_sha256, "view", camera, None, None, "snapshot"), caller)
 
+    async def accepted(self, caller: Caller, camera: str) -> None:
+        """Somebody says that a camera's picture is right: a line each. Raises JournalUnwritable."""
+        await self._journal.log_access(
+            caller.account.name, "accept-picture", camera=camera, start=self._clock.now()
+        )
+
     async def footage(
         self,
         caller: Caller,

@@ -168,16 +168,19 @@ class AccessEntry(Answer):
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
+    id: int
     at: Stamp
     actor: PersonView
     action: str
     camera: str | None
+    camera_name: str | None
     start: Stamp | None = Field(serialization_alias="from")
     end: Stamp | None = Field(serialization_alias="to")
     reason: str
 
 
 class AccessLogAnswer(Answer):
-    """The newest lines of the access log."""
+    """Lines of the access log, newest first. `next_before` is `before` of what is older; null where there is no more."""
 
     entries: tuple[AccessEntry, ...]
+    next_before: int | None

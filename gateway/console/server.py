@@ -18,6 +18,7 @@ from gateway.console import (
     api_evidence,
     api_outputs,
     api_site,
+    api_watch,
     problems,
 )
 from gateway.console.connection import connection_class
@@ -67,6 +68,7 @@ def _app(services: Services) -> FastAPI:
     app.include_router(api_devices.router)
     app.include_router(api_cameras.router)
     app.include_router(api_evidence.router)
+    app.include_router(api_watch.router)
     app.include_router(api_site.health_router)
     app.include_router(page_router(Pages()))
 

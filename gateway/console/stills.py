@@ -6,13 +6,17 @@ from datetime import datetime, timedelta
 
 from gateway.console.problems import RequestError
 from gateway.console.views import ConsoleDeps
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, NotFound
+from gateway.model import Presence
 
 #: Widths that pictures are made in; the smallest that is wide enough is taken. Pixels.
 WIDTHS = (320, 640, 1280, 1920)
 
 #: A picture is made again after so many seconds.
 FRESH_S = 1.0
+
+#: Where none could be made it is tried again after so many: who waited meanwhile is told the same. Seconds.
+AGAIN_S = 5.0
 
 #: The newest picture of the footage is called current as long as it is no older.
 CURRENT = timedelta(seconds=10)
@@ -33,7 +37,8 @@ class Picture:
 class _Kept:
     lock: asyncio.Lock
     picture: Picture | None = None
-    made: float = 0.0
+    refusal: RequestError | None = None
+    until: float = 0.0
 
 
 class Stills:
@@ -52,14 +57,21 @@ class Stills:
         kept = self._kept.setdefault((camera, size), _Kept(asyncio.Lock()))
         async with kept.lock:
             now = self._deps.clock.monotonic()
-            if kept.picture is None or now - kept.made >= FRESH_S:
-                kept.picture = None
+            if now < kept.until and kept.picture is not None:
+                return kept.picture
+            if now < kept.until and kept.refusal is not None:
+                raise kept.refusal
+            kept.picture = kept.refusal = None
+            try:
                 kept.picture = await self._make(camera, size)
-                kept.made = now
+            except RequestError as error:
+                kept.refusal, kept.until = error, self._deps.clock.monotonic() + AGAIN_S
+                raise
+            kept.until = now + FRESH_S
             return kept.picture
 
     async def _make(self, camera: str, width: int) -> Picture:
-        problem = "no footage of now"
+        problem = ""
         for source, limit_s in ((self._from_footage, _MEDIA_S), (self._from_camera, _CAMERA_S)):
             try:
                 async with asyncio.timeout(limit_s):
@@ -69,7 +81,7 @@ class Stills:
             else:
                 if found is not None:
                     return found
-        raise RequestError(503, "no-picture", retry_after_s=5, detail=problem)
+        raise RequestError(503, "no-picture", retry_after_s=5, detail=f" ({problem})" if problem else "")
 
     async def _from_footage(self, camera: str, width: int) -> Picture | None:
         deps, now = self._deps, self._deps.clock.now()
@@ -83,7 +95,15 @@ class Stills:
 
     async def _from_camera(self, camera: str, _: int) -> Picture | None:
         deps = self._deps
-        if deps.picture is None:
+        if deps.picture is None or self._is_away(camera):
             return None
         asked = deps.clock.now()
-        return Picture(await deps.picture(camera), asked)
+        try:
+            return Picture(await deps.picture(camera), asked)
+        except NotFound:  # it has no driver that could be asked
+            return None
+
+    def _is_away(self, camera: str) -> bool:
+        """Whether it is known not to answer: to ask it would take seconds, in which others wait for their pictures."""
+        known = self._deps.journal.presences.get(camera)
+        return known is not None and known.presence is Presence.OFFLINE

@@ -10,6 +10,7 @@ from gateway import __version__
 from gateway.clock import Clock
 from gateway.driver import Command, Told
 from gateway.footage import Footage, Piece
+from gateway.media.look import LookCount, Pair
 from gateway.media.values import Clip, Still
 from gateway.model import ClockState
 from gateway.policy.coverage import Coverage
@@ -89,6 +90,22 @@ class EvidenceView(Protocol):
         ...
 
 
+class WatchView(Protocol):
+    """Implemented by the picture watch. All raise FootageUnavailable while it does not run."""
+
+    def looks(self, camera: str) -> LookCount:
+        """How many looks there were. No I/O, no waiting."""
+        ...
+
+    async def pictures(self, camera: str) -> Sequence[Pair]:
+        """Why its last alarms were raised, the newest first. Raises OSError, TimeoutError."""
+        ...
+
+    async def accept(self, camera: str) -> None:
+        """Its picture is right as it is now. Raises OSError, TimeoutError."""
+        ...
+
+
 class CommandView(Protocol):
     """Implemented by what carries commands to devices."""
 
@@ -164,6 +181,7 @@ class ConsoleDeps:
     footage: Footage | None = None
     media: MediaView | None = None
     evidence: EvidenceView | None = None
+    watch: WatchView | None = None
     picture: Callable[[str], Awaitable[bytes]] | None = None
     exports_dir: Path | None = None
     version: str = __version__

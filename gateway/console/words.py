@@ -50,8 +50,8 @@ _MESSAGES: dict[str, tuple[str, str]] = {
         "Too many watch live just now: try again later.",
     ),
     "no-picture": (
-        "现在没有该摄像机的画面（{detail}）",
-        "There is no picture of this camera just now ({detail}).",
+        "现在没有该摄像机的画面{detail}",
+        "There is no picture of this camera just now{detail}.",
     ),
     "footage-unavailable": ("现在读不到录像：{detail}", "Footage can't be read just now: {detail}"),
     "nothing-recorded": ("这段时间没有录像", "Nothing was recorded in that time."),

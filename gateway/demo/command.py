@@ -135,7 +135,7 @@ class Demo:
                     await self._let_play(stage, day, teller, watching, has_keys=has_screen)
                 if day.failed is None and "start" in day.done and not self._problems:
                     teller.begin("verify")
-                    await _settle(stage)
+                    await _settle(stage, pictures=self._options.headless)
             finally:
                 await _end(watching)
         return day
@@ -237,12 +237,19 @@ async def _obey(
         acts.do(key)
 
 
-async def _settle(stage: Stage) -> None:
+async def _settle(stage: Stage, *, pictures: bool) -> None:
     """Let arrive what is on its way. What has not arrived then is found missing."""
     timeline = stage.timeline
+
+    def is_waiting() -> bool:
+        unseen = (
+            pictures and stage.unseen()
+        )  # one that a cut line has broken off is tried again after a minute
+        return bool(timeline.trace.waiting() or timeline.missing_receipts() or unseen)
+
     await stage.clock.sleep(2 * ROUND_S)  # it is shown that this goes on
     until = stage.clock.monotonic() + SETTLE_S
-    while (timeline.trace.waiting() or timeline.missing_receipts()) and stage.clock.monotonic() < until:
+    while is_waiting() and stage.clock.monotonic() < until:
         await stage.clock.sleep(_LOOK_S)
 
 

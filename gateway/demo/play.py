@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from gateway.demo.footage import clock_in
-from gateway.demo.guard import ConsoleRefused, Json
+from gateway.demo.following import Following, StepFailed
+from gateway.demo.footage import MOST_SHOWN, clock_in, in_size, look_at_clip
+from gateway.demo.guard import ConsoleRefused
 from gateway.demo.process import GatewayDied
 from gateway.demo.stage import Stage
 from gateway.demo.telling import ROUND_S, Teller
@@ -13,39 +14,25 @@ from gateway.demo.words import Words
 from gateway.model import GATEWAY, EventType
 from simulators.county import Event
 
-#: So long one thing may take on a loaded machine; seconds.
-PATIENCE_S = 40.0
-#: A receipt is there within a tenth of a second on a quiet one; seconds.
-RECEIPT_S = 10.0
-
-STEPS = ("start", "press", "close", "fire", "cut", "blind", "back", "camera", "kill", "retention")
+STEPS = ("start", "press", "close", "fire", "clip", "cut", "blind", "back", "camera", "kill", "retention")
 
 GATE, OFFICE, SMOKE = "gate-button", "office-button", "hall-smoke"
 PANEL, DETECTOR, OPERATOR = "fire-panel", "stage-smoke", 7  # who resets it
 
-_LOOK_S = 0.1
-_LOST_AT_MOST = timedelta(seconds=3)  # fragments are a second; a loaded machine adds to that
 _CLOCKS_APART = timedelta(seconds=5)  # a picture takes its time from the lens to the file on a loaded machine
 
 
-class StepFailed(Exception):  # noqa: N818 - what happened
-    """What had to follow did not; the message says it in words."""
-
-
-class Day:
+class Day(Following):
     """`run` plays step after step, to the end or to the first that fails. `pause_s` lets a person follow."""
 
     def __init__(self, stage: Stage, teller: Teller, words: Words, *, pause_s: float = 0.0) -> None:
+        super().__init__(stage, words)
         self.done: list[str] = []
         self.failed: tuple[str, str] | None = None
-        self._stage = stage
-        self._clock = stage.clock
-        self._guard = stage.guard
         self._teller = teller
-        self._words = words
         self._pause_s = pause_s
-        self._told: set[str] = set()
         self._killed_at = self._clock.now()
+        self._first_press: Event | None = None
 
     async def run(self) -> None:
         """The day."""
@@ -54,6 +41,7 @@ class Day:
             self._press,
             self._close,
             self._fire,
+            self._clip,
             self._cut,
             self._blind,
             self._back,
@@ -91,11 +79,19 @@ class Day:
                 device.id != PANEL
             ):  # it calls us: of its first call there is no event, for it had not been lost
                 await self._heard(EventType.DEVICE_ONLINE, device.id)
-        await self._until(self._has_called, "why-console", what=PANEL)
+        await self._until(lambda: self._has_called(PANEL), "why-console", what=PANEL)
+        await self._until(self._is_filming, "why-film")
 
     async def _press(self) -> None:
+        """The alarm first; and the county gets to see what the camera saw."""
         self._stage.press(GATE)
-        await self._receipted(await self._heard(EventType.ALARM_RAISED, GATE))
+        pressed_at = self._clock.monotonic()
+        raised = self._first_press = await self._heard(EventType.ALARM_RAISED, GATE)
+        await self._receipted(raised)
+        told = await self._shot(EventType.SNAPSHOT, raised)
+        await self._until(lambda: self._has_picture(told), "why-snapshot")
+        seconds = self._clock.monotonic() - pressed_at
+        self._teller.say("snapshot-seen", size=in_size(told.data["bytes"]), seconds=f"{seconds:.1f}")
 
     async def _close(self) -> None:
         await self._answer(GATE, "real")
@@ -116,6 +112,19 @@ class Day:
         self._stage.school.reset(PANEL, OPERATOR)
         await self._heard(EventType.ALARM_RETURNED, DETECTOR)
         await self._answer(DETECTOR, "test", by_hand=False)
+
+    async def _clip(self) -> None:
+        """The film of the first press, with some seconds before it and after it, is whole and shows that moment."""
+        assert self._first_press is not None
+        pressed_at = self._first_press.time
+        told = await self._shot(EventType.CLIP, self._first_press)
+        await self._receipted(told)
+        wrong, shown = await asyncio.to_thread(look_at_clip, self._stage.site.recording_dir, told)
+        if wrong:
+            raise StepFailed(wrong)
+        if shown is None or not shown - _CLOCKS_APART < pressed_at < shown + MOST_SHOWN:
+            raise StepFailed(self._words("why-picture", file=told.data["evidence"], shown=shown))
+        self._teller.say("clip-seen", size=in_size(told.data["bytes"]), time=f"{shown:%H:%M:%S}")
 
     async def _cut(self) -> None:
         await self._stage.cut_link()
@@ -191,7 +200,7 @@ class Day:
         await self._until(self._is_tidy, "why-expired")
         if not stage.seeded.held.exists():
             raise StepFailed(self._words("miss-held", file=stage.seeded.held.name))
-        await self._until(self._is_recovered, "why-recovered")
+        await self._until(lambda: self._is_recovered(self._killed_at), "why-recovered")
         newest = (await asyncio.to_thread(stage.recorded))[-1]
         shown = await asyncio.to_thread(clock_in, stage.shelf.path(newest.path))
         if shown is None or abs(shown - newest.start) > _CLOCKS_APART:
@@ -214,87 +223,3 @@ class Day:
             await self._heard(EventType.ALARM_RETURNED, subject)
         await self._guard.close(alarm, verdict)
         await self._receipted(await self._heard(EventType.ALARM_CLOSED, subject))
-
-    # ---- what must follow
-
-    async def _heard(self, event_type: EventType, subject: str) -> Event:
-        """The county has an event of this type and subject that no earlier step was about."""
-        try:
-            event = await self._stage.county.wait_for_event(
-                lambda event: (
-                    event.type == event_type and event.subject == subject and event.id not in self._told
-                ),
-                PATIENCE_S,
-            )
-        except TimeoutError:
-            why = self._words("why-event", type=event_type, subject=subject, seconds=f"{PATIENCE_S:g}")
-            raise StepFailed(why) from None
-        self._told.add(event.id)
-        return event
-
-    async def _receipted(self, event: Event) -> None:
-        timeline = self._stage.timeline
-
-        async def arrived() -> bool:
-            return timeline.is_receipted(event.id)
-
-        await self._until(arrived, "why-receipt", limit_s=RECEIPT_S, sequence=event.sequence)
-
-    async def _settled(self) -> None:
-        """Everything that the county has is confirmed to the gateway, and on record there."""
-        timeline = self._stage.timeline
-
-        async def quiet() -> bool:
-            return not timeline.missing_receipts() and not timeline.trace.waiting()
-
-        await self._until(quiet, "why-receipt", sequence="…")
-
-    async def _shown(self, subject: str, match: Callable[[Json], bool]) -> Json:
-        """The console shows an open alarm of the subject that matches."""
-        found: list[Json] = []
-
-        async def look() -> bool:
-            found[:] = [a for a in await self._guard.alarms() if a["subject"] == subject and match(a)]
-            return bool(found)
-
-        await self._until(look, "why-console", what=subject)
-        return found[0]
-
-    async def _is_link(self, *, up: bool) -> bool:
-        return await self._guard.is_link_up() is up
-
-    async def _has_called(self) -> bool:
-        return any(one["id"] == PANEL and one["presence"] == "online" for one in await self._guard.devices())
-
-    async def _is_sounding(self, *, on: bool) -> bool:
-        return self._stage.is_sounding is on
-
-    async def _is_tidy(self) -> bool:
-        return await asyncio.to_thread(lambda: self._stage.seeded.left == 0)
-
-    async def _is_recovered(self) -> bool:
-        """What was being written when the gateway was killed is on the shelf, but for its last moments."""
-        killed = self._killed_at
-        return any(
-            one.start < killed < one.end + _LOST_AT_MOST
-            for one in await asyncio.to_thread(self._stage.recorded)
-        )
-
-    async def _is_gone(self) -> bool:
-        states = self._stage.county.report().states
-        return bool(states) and not states[-1].online
-
-    async def _until(
-        self,
-        condition: Callable[[], Awaitable[bool]],
-        why: str,
-        *,
-        limit_s: float = PATIENCE_S,
-        **values: object,
-    ) -> None:
-        """Wait for a condition; raises StepFailed with these words when it does not come true in time."""
-        deadline = self._clock.monotonic() + limit_s
-        while not await condition():
-            if self._clock.monotonic() > deadline:
-                raise StepFailed(self._words(why, seconds=f"{limit_s:g}", **values))
-            await self._clock.sleep(_LOOK_S)

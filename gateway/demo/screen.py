@@ -122,10 +122,14 @@ class Screen:
         alarms = words("alarms-sounding" if facts.sounding else "alarms", count=facts.alarms)
         grid.add_row(words("gateway"), _lamp(gateway, good=facts.pid is not None), alarms)
         grid.add_row(words("link"), _lamp(link, good=facts.link_is_up), backlog)
-        grid.add_row(
-            words("county"),
-            _lamp(words("county-has", count=facts.events, gaps=facts.gaps), good=not facts.gaps),
+        has = words(
+            "county-has",
+            count=facts.events,
+            gaps=facts.gaps,
+            snapshots=facts.snapshots,
+            clips=facts.clips,
         )
+        grid.add_row(words("county"), _lamp(has, good=not facts.gaps))
         grid.add_row(
             words("footage"),
             _lamp(

@@ -14,7 +14,7 @@ PLACES = (
 PORTS: Mapping[str, tuple[str, int]] = {
     "modbus": ("port = {}", 5020),
     "fire": ("port = {}", 26875),
-    "camera": ("rtsp://127.0.0.1:{}/", 8554),
+    "camera": ("port = {}", 8000),
     "broker": ("port = {}", 1883),
     "console": ("port = {}", 8080),
     "metrics": ("port = {}", 9464),

@@ -21,14 +21,18 @@ from gateway.demo.sitefile import PORTS, write_site_file
 from gateway.demo.timeline import Timeline, TraceReader
 from gateway.driver import DriverSpec
 from gateway.errors import GatewayError
+from gateway.model import EventType
 from gateway.recording.shelf import Shelf
 from gateway.site import Site, load_site
 from gateway.store.library_rows import NewSegment
-from simulators.county import County, CountyStore
+from simulators.county import County, CountyStore, Event
 from simulators.county.broker import EmbeddedBroker
 from simulators.port import ReservedPort
 from simulators.proxy import FaultProxy
 from simulators.school import School
+
+#: A recorded file without a picture is no bigger; bytes.
+_ONLY_A_HEAD = 2000
 
 GUARD = "guard"
 GUARD_DISPLAY = "值班门卫"
@@ -45,7 +49,7 @@ class Stage:
 
     `directory` holds every file, and goes at the end unless `keep` is set. `console_port` is where a person looks for
     the console; another one is taken where that is not free. Without `receipts` the county confirms nothing.
-    `on_death` hears the exit code of a gateway that ended by itself.
+    `on_death` hears the exit code of a gateway that ended by itself. `clips` are those that the county was told of.
     """
 
     directory: Path
@@ -68,6 +72,8 @@ class Stage:
         self.clock = SystemClock()
         self.keep = False
         self.link_is_up = True
+        self.clips = 0
+        self._announced: set[str] = set()
         self._drivers = drivers
         self._console_port = console_port
         self._receipts = receipts
@@ -135,9 +141,15 @@ class Stage:
     async def _start_county(self, port: int) -> None:
         store = CountyStore(self.directory / "county.db")
         self.county = County("127.0.0.1", port, protocol="3.1.1", receipts=self._receipts, store=store)
-        self.county.on_event = lambda event, _at, _ns: self.timeline.heard(event)
+        self.county.on_event = lambda event, _at, _ns: self._hear(event)
         await self.county.start()
         self._ending.push_async_callback(self.county.stop)
+
+    def _hear(self, event: Event) -> None:
+        self.timeline.heard(event)
+        if event.type == EventType.SNAPSHOT:
+            self._announced.add(str(event.data["evidence"]))
+        self.clips += event.type == EventType.CLIP
 
     async def _remove(self) -> None:
         if not self.keep:
@@ -185,6 +197,19 @@ class Stage:
     def shelf(self) -> Shelf:
         """Where whole segments are. Its methods block: for a thread."""
         return Shelf(self.site.recording_dir)
+
+    @property
+    def is_filming(self) -> bool:
+        """Whether there is footage in the file that the camera is recorded into just now. Blocks: for a thread."""
+        spool = self.shelf.spool / self.camera
+        try:
+            return any(file.stat().st_size > _ONLY_A_HEAD for file in spool.glob("*.mp4"))
+        except FileNotFoundError:  # it was finished while we looked
+            return False
+
+    def unseen(self) -> set[str]:
+        """The ids of snapshots that the county was told of and has not got."""
+        return self._announced - {one.evidence for one in self.county.report().snapshots}
 
     def recorded(self) -> list[NewSegment]:
         """The whole segments that were recorded since the start, oldest first. Blocks: for a thread."""

@@ -32,6 +32,8 @@ class Facts:
     expired_left: int
     held: bool
     recorded: int
+    snapshots: int = 0
+    clips: int = 0
     sounding: bool = False
     alarms: int = 0
     devices: tuple[tuple[str, str], ...] = ()
@@ -119,6 +121,8 @@ class Watcher:
             expired_left=left,
             held=held,
             recorded=recorded,
+            snapshots=len(report.snapshots),
+            clips=stage.clips,
             sounding=stage.is_sounding,
             alarms=self._alarms,
             devices=self._devices,

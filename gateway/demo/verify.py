@@ -37,7 +37,12 @@ async def missing(stage: Stage, day: Day | None, words: Words, *, exit_code: int
     if exit_code not in {0, None}:
         found.append(words("miss-exit", code=exit_code))
     if day is not None:
-        found = [*_of_day(day, stage, words), *found, *await asyncio.to_thread(_of_shelf, stage, words)]
+        found = [
+            *_of_day(day, stage, words),
+            *found,
+            *_of_pictures(stage, words),
+            *await asyncio.to_thread(_of_shelf, stage, words),
+        ]
     return list(dict.fromkeys(found))
 
 
@@ -49,6 +54,11 @@ def _of_day(day: Day, stage: Stage, words: Words) -> Iterator[str]:
         yield words("miss-not-begun", step=words(f"step-{step}"))
     for row in stage.timeline.unanswered():
         yield words("miss-press", time=f"{row.pressed:%H:%M:%S}", point=row.subject)
+
+
+def _of_pictures(stage: Stage, words: Words) -> Iterator[str]:
+    for evidence in sorted(stage.unseen()):
+        yield words("miss-snapshot", evidence=evidence)
 
 
 def _of_way(stage: Stage, words: Words) -> Iterator[str]:

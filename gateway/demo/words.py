@@ -11,7 +11,10 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         "zh": "启动：学校、网关和县平台",
         "en": "start: the school, its gateway and its county",
     },
-    "step-press": {"zh": "有人按下门卫室按钮", "en": "somebody presses the button in the gatehouse"},
+    "step-press": {
+        "zh": "有人按下门卫室按钮；县平台收到摄像机快照",
+        "en": "somebody presses the button in the gatehouse; the county gets the camera's snapshot",
+    },
     "step-close": {
         "zh": "门卫在控制台确认并关闭警情",
         "en": "the guard acknowledges and closes the alarm on the console",
@@ -19,6 +22,10 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "step-fire": {
         "zh": "消防主机报火警，警号响；门卫消音，消防主机复位",
         "en": "the fire panel reports a fire, the sounder sounds; the guard silences it, the panel is reset",
+    },
+    "step-clip": {
+        "zh": "按按钮前后的录像片段已剪好并通知县平台",
+        "en": "the clip around that press is cut, and the county is told",
     },
     "step-cut": {"zh": "到县平台的线路被切断", "en": "the link to the county is cut"},
     "step-blind": {
@@ -59,6 +66,14 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "picture": {
         "zh": "今天的录像可以播放，画面里的时钟是 {time} UTC",
         "en": "today's footage can be played; the clock in its picture says {time} UTC",
+    },
+    "snapshot-seen": {
+        "zh": "县平台收到快照（{size}），按下后 {seconds} 秒",
+        "en": "the county has the snapshot ({size}), {seconds} s after the press",
+    },
+    "clip-seen": {
+        "zh": "片段完整（{size}），SHA-256 相符，第一帧的时钟是 {time} UTC",
+        "en": "the clip is whole ({size}), its SHA-256 is right; the clock in its first picture says {time} UTC",
     },
     "sounder-on": {"zh": "警号在响", "en": "the sounder is on"},
     "sounder-off": {
@@ -109,6 +124,10 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     },
     "miss-expired": {"zh": "{file} 超过期限仍未删除", "en": "{file} is beyond its time and was not deleted"},
     "miss-held": {"zh": "{file} 已封存却不在了", "en": "{file} was held and is gone"},
+    "miss-snapshot": {
+        "zh": "快照 {evidence} 已通知县平台，但图片没有到达",
+        "en": "the county was told of snapshot {evidence} and has not got it",
+    },
     "miss-recorded": {"zh": "今天没有录下任何录像", "en": "nothing was recorded today"},
     "miss-invariant": {"zh": "数据不一致：{finding}", "en": "the store is not consistent: {finding}"},
     "miss-exit": {
@@ -161,6 +180,14 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         "zh": "{seconds} 秒后，网关被杀前的录像仍缺 3 秒以上",
         "en": "more than 3 s of footage from before the kill is missing still after {seconds} s",
     },
+    "why-film": {
+        "zh": "{seconds} 秒内没有开始录像",
+        "en": "nothing is being recorded after {seconds} s",
+    },
+    "why-snapshot": {
+        "zh": "{seconds} 秒内县平台没有收到快照图片",
+        "en": "the county has not got the snapshot's picture within {seconds} s",
+    },
     "why-open": {"zh": "还有警情没有关闭：{name}", "en": "an alarm is open that nobody caused: {name}"},
     "why-picture": {
         "zh": "{file} 的画面时钟不对：{shown}",
@@ -190,7 +217,10 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         "en": "open alarms: {count}, sounder on",
     },
     "county": {"zh": "县平台", "en": "county"},
-    "county-has": {"zh": "收到 {count} 个事件，缺号 {gaps}", "en": "events: {count}, gaps: {gaps}"},
+    "county-has": {
+        "zh": "收到 {count} 个事件，缺号 {gaps}，快照 {snapshots}，片段 {clips}",
+        "en": "events: {count}, gaps: {gaps}, snapshots: {snapshots}, clips: {clips}",
+    },
     "footage": {"zh": "录像", "en": "footage"},
     "footage-now": {
         "zh": "今天 {recorded} 段；91 天前的应删 {left}，封存 {held}",

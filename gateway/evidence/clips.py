@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gateway.errors import GatewayError
 from gateway.evidence.manifest import Shown, manifest_bytes
-from gateway.evidence.needs import Common, Media, Tries
+from gateway.evidence.needs import Common, Media, Tries, drop_unowned
 from gateway.footage import Footage, FootageUnavailable, Piece
 from gateway.media.values import Clip, MediaDown, MediaRefused
 from gateway.policy.backoff import Backoff
@@ -72,17 +72,23 @@ class Clips:
         self._made = made
         self._tries = Tries(common.clock, Backoff(first_s=2.0, longest_s=15.0))
         self._refusals: dict[str, int] = {}
+        self._seen: dict[str, float] = {}  # since when each is waited for; monotonic
 
     async def round(self) -> float:
         """Cut what is ripe, one after the other; in how many seconds more may be."""
         library = await self._library()
         if self._stats.full:
             return _FULL_S
-        rows = await library.waiting_evidence(EvidenceKind.CLIP, _PAGE)
+        later = self._tries.waiting()
+        rows = await library.waiting_evidence(EvidenceKind.CLIP, _PAGE, but=later)
+        self._seen = {
+            evidence: self._seen.get(evidence, self._clock.monotonic())
+            for evidence in [*later, *(row.id for row in rows)]
+        }
         worked = False
         waits = []
         for row in rows:
-            wait = max(self._wait_of(row), self._tries.wait_of(row.id))
+            wait = self._wait_of(row)
             if wait > 0:
                 waits.append(wait)
                 continue
@@ -92,11 +98,20 @@ class Clips:
                 waits.append(self._tries.wait_of(row.id))
         if worked and len(rows) == _PAGE:
             return 0.0
+        waits.append(self._tries.next_in(_IDLE_S))
         return max(_LEAST_WAIT_S, min([*waits, _IDLE_S]))  # the clock may step: never longer than that
 
     def _wait_of(self, row: EvidenceRow) -> float:
         """Until its time has passed; footage that is late is asked for again and again then."""
-        return (row.end + SETTLE - self._clock.now()).total_seconds() + 0.001
+        return (row.end + SETTLE - self._now_of(row)).total_seconds() + 0.001
+
+    def _now_of(self, row: EvidenceRow) -> datetime:
+        """Now, as the clock of its press has it: a clock that was set back by an hour delays no clip by an hour.
+
+        An hour later there would also be footage of another hour under the same stamps.
+        """
+        passed = self._clock.monotonic() - self._seen.get(row.id, self._clock.monotonic())
+        return max(self._clock.now(), row.at + timedelta(seconds=passed))
 
     async def _try(self, library: Library, row: EvidenceRow) -> bool:
         """Whether it is made, or given up."""
@@ -128,7 +143,7 @@ class Clips:
         if row.camera not in self._recorded:
             raise Hopeless("the camera is not recorded")
         pieces = await self._footage.pieces(row.camera, row.start, row.end)
-        now = self._clock.now()
+        now = self._now_of(row)
         reached = max((piece.end for piece in pieces), default=None)
         if not is_ripe(row.end, now=now, footage_ends=reached, segment_s=self._segment_s):
             raise NotYet("its footage is not there yet")
@@ -145,7 +160,7 @@ class Clips:
         patience = timedelta(seconds=self._segment_s) + PATIENCE
         ends = max((end for _, end in clip.intervals), default=row.start)
         growing = any(piece.growing for piece in pieces)
-        return growing and ends < row.end - _SHORT and self._clock.now() <= row.end + patience
+        return growing and ends < row.end - _SHORT and self._now_of(row) <= row.end + patience
 
     async def _keep(self, library: Library, row: EvidenceRow, clip: Clip, gaps: Sequence[GapRow]) -> None:
         made = Made(bytes=clip.bytes, sha256=clip.sha256, start=row.start, end=row.end)
@@ -161,3 +176,5 @@ class Clips:
         if await library.evidence_made(row, made, bytes_most=0, destinations=()):
             self._stats.clips += 1
             self._made()
+        else:
+            await drop_unowned(library, self._files, self._folder, row)

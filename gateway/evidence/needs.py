@@ -17,12 +17,14 @@ from gateway.footage import Piece
 from gateway.media.values import Clip, Still
 from gateway.model import ClockState
 from gateway.policy.backoff import Backoff
+from gateway.store.evidence_rows import EvidenceRow
 from gateway.store.files import FileThread
 from gateway.store.library import Library
 
 logger = logging.getLogger(__name__)
 
 _AGAIN = Backoff(first_s=1.0, longest_s=30.0)
+_FORGET_S = 3600.0
 
 #: Gives the library once it is open and its evidence has been held against the files. Raises LibraryUnusable, OSError.
 LibraryReady = Callable[[], Awaitable[Library]]
@@ -79,19 +81,22 @@ class Work:
                 wait = await self._round()
             except (GatewayError, OSError) as error:
                 self._failures += 1
-                if self._failures == 1:
+                if self._failures == 2:  # once may be a library that is just being opened
                     logger.warning("evidence, %s: %s; tried again", self._name, error)
                 await self._clock.sleep(_AGAIN.delay(self._failures, random.random()))  # noqa: S311 - no secret
                 continue
-            if self._failures:
+            if self._failures > 1:
                 logger.info("evidence, %s: goes on", self._name)
-                self._failures = 0
+            self._failures = 0
             if wait > 0:
                 await wait_for_event(self._clock, self._woken, wait)
 
 
 class Tries:
-    """When each piece of evidence is tried again; in memory, so a new start tries everything at once."""
+    """When each piece of evidence is tried again; in memory, so a new start tries everything at once.
+
+    What was due for an hour and was not tried is forgotten: its row has gone.
+    """
 
     def __init__(self, clock: Clock, backoff: Backoff) -> None:
         self._clock = clock
@@ -105,6 +110,21 @@ class Tries:
         self._failed[evidence] = (count, self._clock.monotonic() + wait)
         return count
 
+    def count(self, evidence: str) -> int:
+        """How often it has not worked."""
+        return self._failed.get(evidence, (0, 0.0))[0]
+
+    def waiting(self) -> set[str]:
+        """All whose turn is still to come."""
+        now = self._clock.monotonic()
+        self._failed = {evidence: one for evidence, one in self._failed.items() if one[1] > now - _FORGET_S}
+        return {evidence for evidence, (_, due) in self._failed.items() if due > now}
+
+    def next_in(self, most: float) -> float:
+        """In how many seconds the first of those that wait has its turn; `most` where none does."""
+        now = self._clock.monotonic()
+        return min((due - now for _, due in self._failed.values() if due > now), default=most)
+
     def over(self, evidence: str) -> None:
         """It worked, or was given up."""
         self._failed.pop(evidence, None)
@@ -113,3 +133,9 @@ class Tries:
         """In how many seconds it is its turn; 0: now."""
         known = self._failed.get(evidence)
         return 0.0 if known is None else max(0.0, known[1] - self._clock.monotonic())
+
+
+async def drop_unowned(library: Library, files: FileThread, folder: Folder, row: EvidenceRow) -> None:
+    """Remove what was placed for a row that has gone or was condemned meanwhile (I6); another state keeps its file."""
+    if await library.find_evidence(row.id) is None:
+        await files.do(folder.unlink, [row])

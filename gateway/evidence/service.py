@@ -23,6 +23,9 @@ from gateway.store.evidence_rows import EvidenceRow
 from gateway.store.files import FileThread
 from gateway.store.library import Library, LibraryUnusable
 
+#: So many snapshots are taken at once, each of another camera.
+_SNAPSHOTS = tuple(f"snapshots {number}" for number in range(1, 5))
+
 
 class EvidenceService:
     """One for a daemon; `run` once. Every reading method raises LibraryUnusable while there is no library.
@@ -66,7 +69,7 @@ class EvidenceService:
             clock=clock,
             rules=rules,
             cameras=frozenset(camera.id for camera in site.cameras),
-            asked=lambda: self._wake("snapshots", "clips"),
+            asked=lambda: self._wake(*_SNAPSHOTS, "clips"),
         )
         snapshots = Snapshots(
             common,
@@ -101,7 +104,7 @@ class EvidenceService:
         )
         rounds = {
             "presses": follower.round,
-            "snapshots": snapshots.round,
+            **dict.fromkeys(_SNAPSHOTS, snapshots.round),
             "clips": clips.round,
             "announcer": announcer.round,
             "keeper": keeper.round,

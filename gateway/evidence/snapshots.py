@@ -10,7 +10,7 @@ from typing import Literal
 
 from gateway.errors import DeviceRefused, DeviceUnavailable, GatewayError, NotFound
 from gateway.evidence.manifest import Shown, manifest_bytes
-from gateway.evidence.needs import Common, Media, Picture, Tries
+from gateway.evidence.needs import Common, Media, Picture, Tries, drop_unowned
 from gateway.footage import Footage, FootageUnavailable
 from gateway.media.values import MediaDown, MediaRefused
 from gateway.policy.backoff import Backoff
@@ -32,7 +32,6 @@ OWN_PICTURE = timedelta(seconds=30)
 _PICTURE_LIMIT_S = 10.0
 _PICTURE_MOST_BYTES = 16 * 1024 * 1024
 _JPEG = b"\xff\xd8\xff"
-_AT_ONCE = 4
 _PAGE = 100
 _MOST_TRIES = 10
 _IDLE_S = 30.0
@@ -40,6 +39,10 @@ _IDLE_S = 30.0
 
 class NoPicture(GatewayError):  # noqa: N818 - named like NotFound
     """There is none of that time just now, in the words of who was asked."""
+
+
+class NotNow(NoPicture):
+    """Who could tell does not answer: the footage may well be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,51 +77,68 @@ class Snapshots:
         self._destinations = destinations
         self._made = made
         self._tries = Tries(common.clock, Backoff(first_s=1.0, longest_s=60.0))
+        self._refusals: dict[str, int] = {}
+        self._choosing = asyncio.Lock()
+        self._busy: set[str] = set()
+        self._seen: dict[str, float] = {}  # when each was tried first; monotonic
 
     async def round(self) -> float:
-        """Take what is due, four at a time; in how many seconds more may be."""
+        """Take one that is due; in how many seconds there may be another. As many at once as there are who call this."""
         library = await self._library()
-        rows = await library.waiting_evidence(EvidenceKind.SNAPSHOT, _PAGE)
-        due = [row for row in rows if not self._tries.wait_of(row.id)]
-        turns = asyncio.Semaphore(_AT_ONCE)
+        async with self._choosing:
+            row = await self._choose(library)
+            if row is None:
+                return max(0.1, self._tries.next_in(_IDLE_S))
+            self._busy.add(row.camera)
+        try:
+            await self._try(library, row)
+        finally:
+            self._busy.discard(row.camera)
+        return 0.0
 
-        async def one(row: EvidenceRow) -> None:
-            async with turns:
-                await self._try(library, row)
-
-        for failure in await asyncio.gather(*map(one, due), return_exceptions=True):
-            if failure is not None:  # each was tried: one library or disk fails them all
-                raise failure
-        left = [self._tries.wait_of(row.id) for row in rows]
-        if len(rows) == _PAGE and due:
-            return 0.0
-        return max(0.1, min([wait for wait in left if wait > 0], default=_IDLE_S))
+    async def _choose(self, library: Library) -> EvidenceRow | None:
+        """One that was tried least, so that what fails again and again holds up no new press; of a camera one at a time."""
+        rows = await library.waiting_evidence(
+            EvidenceKind.SNAPSHOT, _PAGE, but=self._tries.waiting(), cameras_but=self._busy
+        )
+        return min(rows, key=lambda row: self._tries.count(row.id), default=None)
 
     async def _try(self, library: Library, row: EvidenceRow) -> None:
+        self._seen.setdefault(row.id, self._clock.monotonic())
         try:
             shot = await self._shot(row)
         except NoPicture as error:
-            if self._tries.failed(row.id) < _MOST_TRIES:
+            self._tries.failed(row.id)
+            if isinstance(error, NotNow):
                 return
-            self._tries.over(row.id)
+            refusals = self._refusals[row.id] = self._refusals.get(row.id, 0) + 1
+            if refusals < _MOST_TRIES:
+                return
             self._stats.failed += 1
             logger.warning("no snapshot of %s for alarm %s: %s", row.camera, row.alarm, error)
             await library.evidence_failed(row, str(error)[:500])
-            return
-        await self._keep(library, row, shot)
+        else:
+            await self._keep(library, row, shot)
         self._tries.over(row.id)
+        self._refusals.pop(row.id, None)
+        self._seen.pop(row.id, None)
 
     async def _shot(self, row: EvidenceRow) -> _Shot:
         try:
             return await self._from_footage(row)
         except NoPicture as missing:
-            if self._clock.now() - row.at > OWN_PICTURE:
+            if self._age_of(row) > OWN_PICTURE:
                 raise
-            why = str(missing)
+            why, kind = str(missing), type(missing)
         try:
             return await self._from_camera(row.camera)
         except NoPicture as error:
-            raise NoPicture(f"{why}; {error}") from error
+            raise kind(f"{why}; {error}") from error
+
+    def _age_of(self, row: EvidenceRow) -> timedelta:
+        """Since its press, by whichever clock says more: one that was set back makes no picture earlier."""
+        passed = timedelta(seconds=self._clock.monotonic() - self._seen[row.id])
+        return max(self._clock.now() - row.at, passed)
 
     async def _from_footage(self, row: EvidenceRow) -> _Shot:
         try:
@@ -129,7 +149,9 @@ class Snapshots:
                 still = await self._media.still(pieces, row.at, width=width)
                 if len(still.jpeg) <= MOST_BYTES:
                     break
-        except (FootageUnavailable, MediaDown, MediaRefused) as error:
+        except (FootageUnavailable, MediaDown) as error:
+            raise NotNow(str(error)) from error
+        except MediaRefused as error:
             raise NoPicture(str(error)) from error
         if abs(still.at - row.at) > NEAR:
             raise NoPicture(f"the nearest picture of the footage is of {still.at:%H:%M:%S}")
@@ -163,6 +185,8 @@ class Snapshots:
         if await library.evidence_made(row, made, bytes_most=MOST_BYTES, destinations=self._destinations):
             self._stats.snapshots += 1
             self._made()
+        else:
+            await drop_unowned(library, self._files, self._folder, row)
 
     def _place(self, row: EvidenceRow, jpeg: bytes, manifest: bytes) -> None:
         self._folder.write_draft(row, jpeg)

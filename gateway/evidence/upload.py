@@ -81,6 +81,7 @@ class Upload:
         self._stats = stats
         self._refused = Tries(clock, Backoff(first_s=REFUSED_S, longest_s=REFUSED_S))
         self._held: set[str] = set()
+        self._failed: dict[str, int] = {}  # how often each did not get through
         self._failures = 0
 
     def address(self, row: EvidenceRow) -> str:
@@ -92,9 +93,11 @@ class Upload:
         library = await self._library()
         rows = await library.clips_to_upload(_PAGE + len(self._held))
         self._held &= {row.id for row in rows}
-        row = next((row for row in rows if not self._refused.wait_of(row.id)), None)
-        if row is None:
+        self._failed = {row.id: self._failed[row.id] for row in rows if row.id in self._failed}
+        due = [row for row in rows if not self._refused.wait_of(row.id)]
+        if not due:
             return _IDLE_S
+        row = min(due, key=lambda row: self._failed.get(row.id, 0))  # one that fails always holds up no other
         try:
             await self._put_both(row)
         except UploadRefused as error:
@@ -102,6 +105,7 @@ class Upload:
             return 1.0
         except (UploadFailed, OSError) as error:
             self._failures += 1
+            self._failed[row.id] = self._failed.get(row.id, 0) + 1
             if self._failures == 1:
                 logger.warning("clip %s is not uploaded yet: %s", row.id, error)
             await self._clock.sleep(_RETRY.ceiling(self._failures))
@@ -136,7 +140,9 @@ class Upload:
         """The clip, then its manifest: who finds a manifest finds its clip. Raises UploadRefused, UploadFailed, OSError."""
         try:
             context, token = await self._files.do(self._credentials)
-        except (SiteFileError, ssl.SSLError, ValueError) as error:
+        except TimeoutError as error:
+            raise UploadFailed("the disk does not give the credentials of [evidence.upload]") from error
+        except (SiteFileError, ValueError, OSError) as error:  # ssl.SSLError is one
             raise UploadRefused(f"the credentials of [evidence.upload] can't be used: {error}") from error
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         limit = self._settings.timeout_s
@@ -166,13 +172,18 @@ class Upload:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds) as limit:
+                given = 0
 
-                def alive() -> None:
+                def alive(count: int) -> None:
+                    nonlocal given
+                    given += count
                     limit.reschedule(loop.time() + seconds)
 
                 body = self._chunks(path, alive)
                 async with session.put(url, data=body, headers=headers, allow_redirects=False) as response:
                     _judge(response.status, response.reason or "", url)
+                    if given < size:  # it can't have what it was not given
+                        raise UploadFailed(f"{url}: {response.status} before all was sent")
         except aiohttp.ClientConnectorCertificateError as error:
             raise UploadRefused(f"{url}: the server's certificate is not believed: {error}") from error
         except TimeoutError as error:
@@ -180,13 +191,13 @@ class Upload:
         except aiohttp.ClientError as error:
             raise UploadFailed(f"{url}: {error}") from error
 
-    async def _chunks(self, path: Path, alive: Callable[[], None]) -> AsyncIterator[bytes]:
+    async def _chunks(self, path: Path, alive: Callable[[int], None]) -> AsyncIterator[bytes]:
         """The file's bytes; whoever takes one chunk after the other is alive."""
         file = await self._files.do(path.open, "rb")
         try:
             while chunk := await self._files.do(file.read, _CHUNK):
                 yield chunk
-                alive()
+                alive(len(chunk))
         finally:
             file.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import av
+import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from gateway.footage import Piece
 from gateway.media.films import Film, opened, video_packets
 from gateway.media.values import MediaRefused
+
+# OpenCV would start a thread for each core: 16 cameras must cost one core's share, not all of them.
+cv2.setNumThreads(1)
 
 
 def pictures(film: Film, *, keys_only: bool = False) -> Iterator[VideoFrame]:

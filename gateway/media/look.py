@@ -1,4 +1,4 @@
-"""What one look of the picture watch found, as a value."""
+"""What the looks of the picture watch found, as values."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.media.protocol import Fields, ProtocolError, integer, moment, text
+from gateway.model import Kind
 from gateway.policy.picture import Measures
 
 
@@ -24,6 +25,24 @@ class Look:
     fresh: bool = True
     before: Path | None = None
     now: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """JPEG files: what the camera should see (None if it had no reference yet), and what it showed at `at` (UTC)."""
+
+    kind: Kind
+    at: datetime
+    before: Path | None
+    now: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LookCount:
+    """Looks at a camera since the start that told something, and those that failed."""
+
+    done: int
+    failed: int
 
 
 def fields_of_look(look: Look) -> Fields:

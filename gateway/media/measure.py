@@ -9,15 +9,19 @@ import numpy as np
 
 from gateway.media.look import Look
 from gateway.media.memory import MOST, Memory, jpeg_of
-from gateway.media.reference import MEMORY, Edges, Picture, Reference, grey_of, small
-from gateway.policy.picture import SEEN, Measures, judge
+from gateway.media.reference import MEMORY, Edges, Floats, Picture, Reference, grey_of, small
+from gateway.policy.picture import FAINT_SCENE, SEEN, SEEN_WELL, Measures, judge
 
 logger = logging.getLogger(__name__)
 
 #: A reference of which less is seen is joined by another, of this light.
 _ANOTHER_BELOW = 0.6
+#: With so much seen of one there is no need to look at the others.
+_CERTAIN = 0.9
 #: It must look like itself, so much of it, for so many looks first.
 _LASTING, _LASTING_LOOKS = 0.8, 5
+#: Levels of grey that a first reference must span: less is a wall, a cover or a lamp, and shows nothing to compare with.
+_LEAST_SPREAD = 6
 #: With so much seen there is no need to look for a displacement.
 _NO_SHIFT_ABOVE = 0.7
 #: Two pictures are the same if no block of 16 x 16 pixels differs more on average; levels of grey.
@@ -72,11 +76,12 @@ class Watcher:
     def _measure(self, memory: Picture) -> tuple[Reference | None, Measures]:
         grey = grey_of(memory)
         scene = grey[grey.shape[0] // 9 : -grey.shape[0] // 9]
-        edges = Edges.of(small(grey))
+        calm = small(grey)
+        edges = Edges.of(calm)
         best, alike = self._best(edges)
         plain = Measures(
             brightness=float(np.median(scene)),
-            spread=float(scene.std()),
+            spread=_spread(calm),
             dark=float((scene < _DARK).mean()),
             bright=float((scene > _BRIGHT).mean()),
             card=_card(memory),
@@ -84,7 +89,8 @@ class Watcher:
         )
         if best is None or alike is None:
             return best, plain
-        kept = best.kept(alike)
+        there = best.edges_share(edges)
+        kept = best.kept(alike) if there >= FAINT_SCENE else best.kept_unwritten(alike)
         shifted = (0.0, 0.0) if kept >= _NO_SHIFT_ABOVE else best.kept_shifted(edges)
         return best, Measures(
             brightness=plain.brightness,
@@ -94,11 +100,11 @@ class Watcher:
             card=plain.card,
             still=plain.still,
             kept=kept,
-            kept_blurred=0.0 if kept >= SEEN else best.kept_blurred(small(grey)),
+            kept_blurred=0.0 if kept >= SEEN_WELL else best.kept_blurred(calm),
             kept_shifted=shifted[0],
             shift=shifted[1],
             detail=best.detail(grey, alike if kept >= SEEN else None),
-            edges=best.edges_share(edges),
+            edges=there,
         )
 
     def _best(self, edges: Edges) -> tuple[Reference | None, np.ndarray | None]:
@@ -109,7 +115,7 @@ class Watcher:
             kept = reference.kept(seen)
             if kept > best[0]:
                 best = (kept, reference, seen)
-            if kept >= _ANOTHER_BELOW:
+            if kept >= _CERTAIN:
                 break
         _, found, alike = best
         if found is not None:
@@ -120,15 +126,17 @@ class Watcher:
     def _learn(self, memory: Picture, best: Reference | None, measures: Measures) -> None:
         if best is None or measures.kept is None:
             first = Reference(memory)
-            if first.is_rich:
+            if first.is_rich and measures.spread >= _LEAST_SPREAD:
                 self._references = [first]
                 self._memory.save(self._references)
             return
         if measures.kept < SEEN:
             return
-        best.learn(best.alike(Edges.of(small(grey_of(memory)))))
+        alike = best.alike(Edges.of(small(grey_of(memory))))
+        best.learn(alike)
         self._unsaved += 1
-        if measures.kept < _ANOTHER_BELOW and self._is_lasting(memory):
+        is_light = measures.kept < _ANOTHER_BELOW and not best.is_hidden(alike)
+        if is_light and self._is_lasting(memory):
             assert self._candidate is not None
             self._references = [self._candidate, *self._references][:MOST]
             self._candidate, self._unsaved = None, _SAVE_LOOKS
@@ -185,6 +193,13 @@ def _difference(one: Picture, other: Picture) -> float:
     height, width = apart.shape
     size = (max(1, width // _BLOCK), max(1, height // _BLOCK))
     return float(cv2.resize(apart.astype(np.float32), size, interpolation=cv2.INTER_AREA).max())
+
+
+def _spread(calm: Floats) -> float:
+    """Levels of grey between the darkest and the brightest tenth; noise is gone at that size, writing is too little."""
+    margin = calm.shape[0] // 9
+    darkest, brightest = np.percentile(calm[margin:-margin], (10, 90))
+    return float(brightest - darkest)
 
 
 def _card(picture: Picture) -> float:

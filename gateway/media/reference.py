@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gateway.media.sharpness import Sharpness, sharpness
+from gateway.media.sharpness import BLOCKS, Sharpness, sharpness
 
 #: 8 bits a sample: (height, width) grey or (height, width, 3) blue-green-red.
 Picture = NDArray[np.uint8]
@@ -17,8 +17,7 @@ Floats = NDArray[np.float32]
 WIDTH, HEIGHT = 256, 144
 MEMORY = (640, 360)
 
-_BLOCK = 16
-_ROWS, _COLUMNS = HEIGHT // _BLOCK, WIDTH // _BLOCK
+_ROWS, _COLUMNS = BLOCKS
 #: The first and the last row of blocks are left out: titles and clocks are written there.
 _INNER = slice(1, _ROWS - 1)
 #: A block has edges if its gradients are so strong on average; levels of grey a pixel.
@@ -27,6 +26,8 @@ _TEXTURE = 2.0
 _LEAST_BLOCKS = 8
 #: A block is seen if its edges correlate so well.
 _ALIKE = 0.35
+#: Something stands before the scene if so much of it is missing in pieces of three by three blocks or more.
+_HIDDEN = 0.25
 #: How fast a block that is often otherwise (a tree, a road, a clock) loses its weight.
 _LEARN = 0.03
 #: Standard deviations in pixels of WIDTH by which a reference is blurred to be found in a blurred picture.
@@ -95,6 +96,27 @@ class Reference:
     def kept(self, alike: NDArray[np.bool_]) -> float:
         """The share of its edges that is seen, 0 to 1."""
         return _share(alike, self.weight * self._textured)
+
+    def kept_unwritten(self, alike: NDArray[np.bool_]) -> float:
+        """The same for a picture that has hardly any edges left: the row of blocks with the most of them is not counted.
+
+        What is written over a picture stays when its scene has gone, and lies in one row. If that row is most of the
+        scene, all is counted.
+        """
+        weight = self.weight * self._textured
+        row = int(np.argmax((alike * weight).sum(axis=1)))
+        rest = weight.copy()
+        rest[row] = 0
+        whole = self.kept(alike)
+        return min(whole, _share(alike, rest)) if rest.sum() >= weight.sum() / 2 else whole
+
+    def is_hidden(self, alike: NDArray[np.bool_]) -> bool:
+        """Whether what is not seen is missing in one piece: something stands before it. Light takes it here and there."""
+        missing = (~(alike & self._textured)).astype(np.uint8)
+        piece = cv2.morphologyEx(
+            missing, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE
+        )
+        return _share(piece > 0, self._textured.astype(np.float32)) >= _HIDDEN
 
     def learn(self, alike: NDArray[np.bool_]) -> None:
         """Remember which blocks are often otherwise, of a picture that is right on the whole."""

@@ -1,6 +1,5 @@
 """Watches the cameras' pictures and raises what is wrong with them (service of layer 4; pictures are never decoded here)."""
 
-from gateway.picturewatch.evidence import Pair
-from gateway.picturewatch.service import LookCount, PictureWatch
+from gateway.picturewatch.service import PictureWatch
 
-__all__ = ["LookCount", "Pair", "PictureWatch"]
+__all__ = ["PictureWatch"]

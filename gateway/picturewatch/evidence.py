@@ -2,11 +2,10 @@
 
 import re
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.media.look import Look
+from gateway.media.look import Look, Pair
 from gateway.model import Kind
 
 #: Pairs of a camera that are kept.
@@ -14,16 +13,6 @@ MOST = 10
 
 _TIME = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<kind>camera-[a-z]+)-(?P<time>\d{8}T\d{6}Z)-now\.jpg")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """JPEG files: what the camera should see (None if it had no reference yet), and what it showed at `at` (UTC)."""
-
-    kind: Kind
-    at: datetime
-    before: Path | None
-    now: Path
 
 
 class Evidence:

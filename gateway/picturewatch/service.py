@@ -9,10 +9,10 @@ from typing import NoReturn, Protocol
 
 from gateway.clock import Clock
 from gateway.footage import Footage, Piece
-from gateway.media.look import Look
+from gateway.media.look import Look, LookCount, Pair
 from gateway.media.values import MediaDown, MediaRefused
 from gateway.model import Alarm, Kind
-from gateway.picturewatch.evidence import Evidence, Pair
+from gateway.picturewatch.evidence import Evidence
 from gateway.policy.picture import PICTURE_KINDS, PictureState
 from gateway.site import Site
 
@@ -57,14 +57,6 @@ class PictureJournal(Protocol):
     async def return_own(self, kind: Kind, subject: str = ...) -> None:
         """Its cause is gone."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class LookCount:
-    """Looks at a camera since the start that told something, and those that failed."""
-
-    done: int
-    failed: int
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from gateway.clock import Clock
 from gateway.driver import Streams
 from gateway.errors import DeviceRefused, DeviceUnavailable
 from gateway.policy.backoff import Backoff
-from gateway.recording.needs import FileThread
 from gateway.recording.protocol import Cause
+from gateway.store.files import FileThread
 from gateway.store.side import sync_directory
 
 logger = logging.getLogger(__name__)

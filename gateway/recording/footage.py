@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gateway.clock import Clock, from_ms
 from gateway.footage import FootageUnavailable, Growing, Piece
-from gateway.recording.needs import FileThread
 from gateway.recording.protocol import Begun
 from gateway.recording.shelf import Shelf
+from gateway.store.files import FileThread
 from gateway.store.library import Library, LibraryUnusable
 from gateway.store.library_rows import StoredSegment
 

@@ -10,10 +10,11 @@ from gateway.errors import GatewayError
 from gateway.policy.retention import stretches
 from gateway.recording.inventory import Inventory
 from gateway.recording.janitor import Janitor, Round
-from gateway.recording.needs import FileThread, RecordingJournal
+from gateway.recording.needs import RecordingJournal
 from gateway.recording.protocol import Cause
 from gateway.recording.trouble import Trouble
 from gateway.site import Site
+from gateway.store.files import FileThread
 from gateway.store.library import Library, LibraryUnusable
 
 logger = logging.getLogger(__name__)

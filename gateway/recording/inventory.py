@@ -3,8 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from gateway.recording.needs import FileThread
 from gateway.recording.shelf import Shelf
+from gateway.store.files import FileThread
 from gateway.store.library import Library
 from gateway.store.library_rows import NewSegment, StoredSegment
 

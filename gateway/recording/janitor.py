@@ -19,11 +19,12 @@ from gateway.policy.retention import (
     plan,
     stretches,
 )
-from gateway.recording.needs import FileThread, RecordingJournal
+from gateway.recording.needs import RecordingJournal
 from gateway.recording.protocol import Cause
 from gateway.recording.shelf import Shelf
 from gateway.site import Site
 from gateway.store.ballast import Ballast
+from gateway.store.files import FileThread
 from gateway.store.library import Library, LibraryUnusable
 from gateway.store.library_rows import StoredSegment
 

@@ -1,23 +1,12 @@
-"""What recording needs of the journal, and the one thread in which it touches files of footage."""
+"""What recording needs of the journal."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
 from gateway.model import GATEWAY, Alarm, EventType, Kind, Presence
 from gateway.policy.retention import Hold
 from gateway.wire import JsonObject
-
-P = ParamSpec("P")
-T = TypeVar("T")
-A = TypeVar("A")
-
-#: A disk that does not answer for so long counts as failing; seconds.
-FILE_LIMIT_S = 60.0
-#: How long the file thread waits for an answer of the event loop; seconds.
-ANSWER_LIMIT_S = 10.0
 
 
 class RecordedGap(Protocol):
@@ -84,42 +73,3 @@ class RecordingJournal(Protocol):
     async def gaps(self, camera: str, start: datetime, end: datetime) -> Sequence[RecordedGap]:
         """The gaps that touch an interval, oldest first."""
         ...
-
-
-class FileThread:
-    """One thread for all work on files of footage: nothing but recording waits for a dying disk (I9)."""
-
-    def __init__(self, limit_s: float = FILE_LIMIT_S) -> None:
-        self._limit_s = limit_s
-        self._executor = ThreadPoolExecutor(1, "footage")
-
-    async def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run it there. Raises what it raises, and TimeoutError (an OSError) if it takes too long."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._limit_s):
-            return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
-
-    async def decide(
-        self,
-        question: Callable[[], Coroutine[Any, Any, A]],  # Any: what a coroutine sends and is sent
-        act: Callable[[A], T],
-    ) -> T:
-        """Act there on an answer that the event loop gives once the thread is ours: no other work comes between.
-
-        `question` must not wait for this thread. Raises what either raises, and TimeoutError.
-        """
-        loop = asyncio.get_running_loop()
-
-        def turn() -> T:
-            asked = asyncio.run_coroutine_threadsafe(question(), loop)
-            try:
-                answer = asked.result(ANSWER_LIMIT_S)
-            finally:
-                asked.cancel()  # does nothing to one that has answered
-            return act(answer)
-
-        return await self.do(turn)
-
-    def close(self) -> None:
-        """Take no more work."""
-        self._executor.shutdown(wait=False, cancel_futures=True)

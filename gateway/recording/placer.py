@@ -12,9 +12,9 @@ from gateway.clock import Clock, from_ms
 from gateway.footage import Piece
 from gateway.model import ClockState
 from gateway.recording.inventory import Inventory
-from gateway.recording.needs import FileThread
 from gateway.recording.protocol import Recovered, SegmentFinished
 from gateway.recording.shelf import Shelf
+from gateway.store.files import FileThread
 from gateway.store.library import Library, LibraryUnusable
 from gateway.store.library_rows import NewSegment
 

@@ -8,11 +8,11 @@ from urllib.parse import quote
 from gateway.clock import Clock
 from gateway.errors import SiteFileError
 from gateway.recording.addresses import AddressBook, Addresses, AddressKeeper
-from gateway.recording.needs import FileThread
 from gateway.recording.protocol import CameraTask, Cause
 from gateway.recording.trouble import Trouble
 from gateway.site import Site
 from gateway.site.site import Camera
+from gateway.store.files import FileThread
 
 _ASK_DISK_S = 5.0
 

@@ -20,7 +20,7 @@ from gateway.recording.footage import FootageBook
 from gateway.recording.house import House
 from gateway.recording.inventory import Inventory
 from gateway.recording.janitor import Janitor
-from gateway.recording.needs import FileThread, RecordingJournal
+from gateway.recording.needs import RecordingJournal
 from gateway.recording.placer import Placer
 from gateway.recording.process import RecorderProcess
 from gateway.recording.protocol import CameraTask, Cause, Lost, Task
@@ -30,6 +30,7 @@ from gateway.recording.stats import RecordingStats
 from gateway.recording.trouble import Trouble
 from gateway.site import Site
 from gateway.site.site import Camera
+from gateway.store.files import FileThread
 from gateway.store.library import Library, LibraryUnusable
 from gateway.store.library_rows import NewSegment
 
@@ -57,7 +58,7 @@ class RecordingService:
         self._journal = journal
         self._clock = clock
         self._shelf = Shelf(site.recording_dir)
-        self._files = FileThread()
+        self._files = FileThread("footage")
         self.library = Library(site.recording_dir)
         inventory = Inventory(self._shelf, self.library, self._files)
         self._trouble = Trouble(journal, clock)

@@ -84,10 +84,14 @@ class EvidenceTable:
 
         return await self._write(work)
 
-    async def waiting_evidence(self, kind: EvidenceKind, limit: int) -> list[EvidenceRow]:
-        """What has still to be made, first asked for first."""
+    async def waiting_evidence(
+        self, kind: EvidenceKind, limit: int, *, but: Collection[str] = (), cameras_but: Collection[str] = ()
+    ) -> list[EvidenceRow]:
+        """What has still to be made, but for these pieces and these cameras': what ends first comes first."""
         return await self._evidence(
-            "kind = ? and state = 'waiting' order by number limit ?", (kind.value, limit)
+            "kind = ? and state = 'waiting' and id not in (select value from json_each(?))"
+            " and camera not in (select value from json_each(?)) order by to_ms, number limit ?",
+            (kind.value, json.dumps(list(but)), json.dumps(list(cameras_but)), limit),
         )
 
     # ---- what became of it

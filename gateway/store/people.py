@@ -90,21 +90,43 @@ class People(Outbox):
             )
         )
 
-    async def access_log(self, limit: int = 200) -> list[AccessRow]:
-        """The newest lines of the access log, newest first."""
+    async def access_log(
+        self,
+        limit: int = 200,
+        *,
+        actor: str | None = None,
+        camera: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+    ) -> list[AccessRow]:
+        """The newest lines of the access log, newest first.
+
+        Of one actor, of one camera, written in [since, until), older than the line `before`: what is given counts.
+        """
+        wanted = {
+            "actor = ?": actor,
+            "camera = ?": camera,
+            "at_ms >= ?": ms_or_none(since),
+            "at_ms < ?": ms_or_none(until),
+            "id < ?": before,
+        }
+        given = {condition: value for condition, value in wanted.items() if value is not None}
+        where = f" where {' and '.join(given)}" if given else ""
         return [
             _access(row)
             for row in await self._rows(
-                "select at_ms, actor, action, camera, from_ms, to_ms, reason from access_log"
-                " order by id desc limit ?",
-                (limit,),
+                "select id, at_ms, actor, action, camera, from_ms, to_ms, reason from access_log"  # noqa: S608 - our own words
+                f"{where} order by id desc limit ?",
+                (*given.values(), limit),
             )
         ]
 
 
 def _access(row: tuple[Any, ...]) -> AccessRow:  # Any: SQLite's values
-    at, actor, action, camera, start, end, reason = row
+    number, at, actor, action, camera, start, end, reason = row
     return AccessRow(
+        id=number,
         at=from_ms(at),
         actor=actor,
         action=action,

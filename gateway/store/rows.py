@@ -80,8 +80,9 @@ class GapRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRow:
-    """One line of the access log (Order 799 Art 16)."""
+    """One line of the access log (Order 799 Art 16). `id` rises."""
 
+    id: int
     at: datetime
     actor: str
     action: str

@@ -34,6 +34,7 @@ class Bridge:
 
     `on_acks` and `on_inbound` are called on the event loop with all that one of its turns brought: no more than are
     in flight, and one. `lost` is done once the connection is gone, with the reason as its result; nothing is called after that.
+    `send_buffer`: the kernel is given so many bytes at most that the broker has not acknowledged (Linux keeps twice that).
     """
 
     def __init__(
@@ -42,17 +43,17 @@ class Bridge:
         *,
         client_id: str,
         password: str,
-        will: Message,
+        will: Message | None,
         most_in_flight: int,
         on_acks: Callable[[Sequence[Ack]], None],
         on_inbound: Callable[[Sequence[Inbound]], None],
+        send_buffer: int | None = None,
     ) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.most_in_flight = most_in_flight
         self.most_bytes = _LARGEST_PACKET
         self._loop = asyncio.get_running_loop()
-        self._broker = broker
-        self._is_v5 = broker.protocol == "5"
+        self._broker, self._is_v5 = broker, broker.protocol == "5"
         self._on_acks = on_acks
         self._on_inbound = on_inbound
         self._acks: list[Ack] = []
@@ -62,7 +63,7 @@ class Bridge:
         self._subscribed: dict[int, asyncio.Future[None]] = {}
         self._properties = PublishProperties()
         self._client = self._make_client(client_id, password, will)
-        self._socket = LoopSocket(self._client)
+        self._socket = LoopSocket(self._client, send_buffer=send_buffer)
 
     # ---- life
 
@@ -150,7 +151,7 @@ class Bridge:
 
     # ---- making the connection
 
-    def _make_client(self, client_id: str, password: str, will: Message) -> paho.Client:
+    def _make_client(self, client_id: str, password: str, will: Message | None) -> paho.Client:
         client = QuickClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -163,7 +164,8 @@ class Bridge:
         client.max_queued_messages = self.most_in_flight
         if self._broker.username:
             client.username_pw_set(self._broker.username, password)
-        client.will_set(will.topic, will.payload, will.qos, will.retain)
+        if will is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._heard_connack
         client.on_disconnect = self._heard_end
         client.on_publish = self._heard_ack

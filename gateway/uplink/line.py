@@ -15,7 +15,7 @@ from gateway.uplink.bridge import Bridge
 from gateway.uplink.feed import Feed
 from gateway.uplink.gauge import BacklogGauge
 from gateway.uplink.messages import Ack, Inbound, LinkDown, LinkRefused
-from gateway.uplink.password import Password
+from gateway.uplink.password import Password, client_id
 from gateway.uplink.publisher import Publisher
 from gateway.uplink.retained import Retained
 from gateway.uplink.shared import Shared
@@ -108,10 +108,10 @@ class Line:
         password = await self._password.take()
         bridge = Bridge(
             self._broker,
-            client_id=f"{self._site.site.county}-{self._site.site.id}-{self._name}",
+            client_id=client_id(self._site, self._name),
             password=password,
             will=self._retained.absence(),
-            most_in_flight=self._settings.window + 2,  # for the goodbye, and for a snapshot
+            most_in_flight=self._settings.window + 1,  # for the goodbye
             on_acks=self._acknowledged,
             on_inbound=self._receivers.receive,
         )

@@ -12,11 +12,12 @@ KEEPALIVE_CHECKS = 8
 class LoopSocket:
     """The socket of a client that is connected. Nothing but this touches it, on the loop's own thread.
 
-    `is_blocked`: the line did not take all that was written last.
+    `is_blocked`: the line did not take all that was written last. `send_buffer`: SO_SNDBUF, in bytes.
     """
 
-    def __init__(self, client: paho.Client) -> None:
+    def __init__(self, client: paho.Client, *, send_buffer: int | None = None) -> None:
         self._client = client
+        self._send_buffer = send_buffer
         self._loop = asyncio.get_running_loop()
         self.is_blocked = False
         self._flush_due = False
@@ -29,6 +30,8 @@ class LoopSocket:
         if sock is None:
             return False
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._send_buffer is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
         self._client.on_socket_close = lambda _client, _userdata, closing: self._forget(closing)
         self._client.on_socket_register_write = lambda *_: self._flush_soon()
         self._loop.add_reader(sock, self._read)

@@ -1,16 +1,22 @@
-"""The password of a destination's broker: read anew for each connection, and kept for the day when its disk fails."""
+"""Who we are to a destination's broker; the password is read anew for each connection, and kept for when its disk fails."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 
 from gateway.errors import SiteFileError
+from gateway.site import Site
 from gateway.uplink.messages import LinkDown
 
 logger = logging.getLogger(__name__)
 
 #: A disk that has not given the file within so many seconds hangs.
 READ_LIMIT_S = 3.0
+
+
+def client_id(site: Site, destination: str) -> str:
+    """Who we are to the broker of a destination."""
+    return f"{site.site.county}-{site.site.id}-{destination}"
 
 
 class Password:

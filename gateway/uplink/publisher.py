@@ -28,9 +28,7 @@ class Publisher:
     """One connection's traffic. `pump` never waits; `run` reads ahead. Nothing here outlives the connection."""
 
     def __init__(self, shared: Shared, bridge: Bridge, feed: Feed) -> None:
-        self.window = Window(
-            cap=max(1, bridge.most_in_flight - 2)
-        )  # the goodbye and a snapshot have their own
+        self.window = Window(cap=max(1, bridge.most_in_flight - 1))  # the goodbye has its own
         self._shared = shared
         self._clock = shared.clock
         self._bridge = bridge
@@ -139,9 +137,9 @@ class Publisher:
         self._send_overdue(now)
         self._fill_window(now)
         self._send_readings(now)
-        self._send_snapshot(now)
         if self._feed.wants_rows:
             self._reading.set()
+        self._shared.snapshots.may_begin(self._is_idle)
         self._flights.watch(now, line_is_blocked=self._bridge.is_congested)
         self._timer.at(self._next_deadline(now))
 
@@ -152,7 +150,6 @@ class Publisher:
         for ack in acks:
             flight = self._flights.land(ack.packet)
             if flight is None:
-                self._shared.snapshots.land(ack, now)
                 continue
             self.window.acknowledged(
                 round_trip_s=now - flight.sent_at, in_flight=len(self._flights) + 1, now=now
@@ -172,7 +169,7 @@ class Publisher:
         """The connection is gone: answers that did not get through go out on the next one; rows are in the outbox."""
         for answer in self._flights.answers():
             self._shared.results.put_back(answer)
-        self._shared.snapshots.lost(self._clock.monotonic())
+        self._shared.snapshots.end()
         for kind in ("no-subscriber", "refused-by-broker", "no-receipts", "journal-unreadable"):
             self._shared.complaints.lasts(kind, None)
 
@@ -180,7 +177,7 @@ class Publisher:
 
     def _fill_window(self, now: float) -> None:
         published: list[str] = []
-        while len(self._flights) < self._room:
+        while len(self._flights) < self.window.size:
             outgoing = self._sources.take(now)
             if outgoing is None:
                 break
@@ -193,12 +190,6 @@ class Publisher:
                 published.append(outgoing.row.event_id)
         if published:
             self._shared.tracer.mark(Stage.PUBLISHED, published, now, self._shared.settings.name)
-
-    @property
-    def _room(self) -> int:
-        """The window; a broker that takes two messages at once takes one beside a snapshot."""
-        shares = self._bridge.most_in_flight < 3 and self._shared.snapshots.is_flying
-        return self.window.size - 1 if shares else self.window.size
 
     def _send(self, outgoing: Outgoing, now: float) -> bool:
         if outgoing.row is not None:
@@ -250,21 +241,10 @@ class Publisher:
                 self._bridge.abandon(str(error))
                 return
 
-    def _send_snapshot(self, now: float) -> None:
-        """Lane 5: only where nothing else is on its way or waits to be read, and no place of the window is taken."""
-        lane = self._shared.snapshots
-        if len(self._flights) or self._feed.wants_rows or self._bridge.is_congested:
-            return
-        message = lane.take(now)
-        if message is None:
-            return
-        if not self._bridge.takes(message):
-            lane.refused(f"larger than the {self._bridge.most_bytes} bytes that the broker takes")
-            return
-        try:
-            lane.sent(self._bridge.publish(message), now)
-        except LinkDown as error:
-            self._bridge.abandon(str(error))
+    @property
+    def _is_idle(self) -> bool:
+        """Nothing is on its way, and nothing waits to be read."""
+        return not len(self._flights) and not self._feed.wants_rows and not self._bridge.is_congested
 
     # ---- what came back
 
@@ -313,7 +293,6 @@ class Publisher:
             self._shared.status.next_at,
             self._shared.presences.next_at,
             self._shared.readings.next_at,
-            self._shared.snapshots.next_at,
             self._resender.next_at,
             self._flights.mute_at,
         ]

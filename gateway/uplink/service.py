@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 
 from gateway.clock import Clock
 from gateway.errors import JournalUnwritable
@@ -12,7 +10,7 @@ from gateway.model import ClockState, Durability, EventType, Reading
 from gateway.policy.ranges import Ranges
 from gateway.policy.receipts import StreamKnowledge
 from gateway.site import Site, UplinkSettings
-from gateway.store import Backlog, Change, Journal
+from gateway.store import Change, Journal
 from gateway.trace import NoTrace, Tracer
 from gateway.uplink.commands import Commands
 from gateway.uplink.complaints import Complaints
@@ -25,7 +23,8 @@ from gateway.uplink.messages import Inbound, Message
 from gateway.uplink.readings import ReadingStock
 from gateway.uplink.retained import Retained
 from gateway.uplink.shared import Shared
-from gateway.uplink.snapshots import NoShelf, SnapshotLane, SnapshotShelf
+from gateway.uplink.snapshots import NoShelf, SnapshotLine, SnapshotShelf
+from gateway.uplink.view import UplinkView
 from gateway.uplink.watch import StateWatch
 
 logger = logging.getLogger(__name__)
@@ -40,28 +39,6 @@ def _trusted() -> ClockState:
 
 def _no_reasons() -> tuple[str, ...]:
     return ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UplinkView:
-    """How a destination does. `since`: since when it has been connected, or not; `problem`: why not.
-
-    `window` is how many messages may be in flight, `round_trip_s` and `acknowledged_per_s` what was measured last;
-    `incidents` counts what was wrong with what came down, by kind.
-    """
-
-    name: str
-    broker: str
-    connected: bool
-    since: datetime
-    problem: str
-    backlog: Backlog
-    degraded: tuple[str, ...]
-    window: int
-    round_trip_s: float | None
-    acknowledged_per_s: float
-    readings_dropped: int
-    incidents: Mapping[str, int]
 
 
 class Uplink:
@@ -133,14 +110,8 @@ class Uplink:
             answer=self._answer,
             resend=self._receipts.send_again,
         )
-        self._snapshots = SnapshotLane(
-            snapshots or NoShelf(),
-            name,
-            root=self._root,
-            accepts_unrouted=settings.unrouted == "accept",
-            clock=clock,
-            complaints=self._complaints,
-            on_ready=self._wake,
+        self._snapshots = SnapshotLine(
+            snapshots or NoShelf(), settings, site, clock=clock, complaints=self._complaints
         )
         shared = Shared(
             settings=settings,

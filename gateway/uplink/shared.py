@@ -10,7 +10,7 @@ from gateway.uplink.complaints import Complaints
 from gateway.uplink.confirm import Confirmer
 from gateway.uplink.latest import Latest, Results
 from gateway.uplink.readings import ReadingStock
-from gateway.uplink.snapshots import SnapshotLane
+from gateway.uplink.snapshots import SnapshotLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,4 +28,4 @@ class Shared:
     presences: Latest
     results: Results
     readings: ReadingStock
-    snapshots: SnapshotLane
+    snapshots: SnapshotLine

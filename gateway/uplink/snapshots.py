@@ -1,21 +1,37 @@
-"""Snapshots on their way to one destination (lane 5): one at a time, when nothing else waits, again until one is taken."""
+"""Snapshots on their way to one destination: one at a time, over a thin connection of their own that no alarm stands behind.
+
+MQTT sends a message in one piece, so an alarm behind a snapshot on the same connection would wait until the line has
+taken all of it: 13 s for 100 KiB at 64 kbit/s.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 from gateway.clock import Clock, wait_for_event
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SiteFileError
 from gateway.policy.backoff import Backoff
+from gateway.site import Site, UplinkSettings
+from gateway.uplink.bridge import Bridge
 from gateway.uplink.complaints import Complaints
-from gateway.uplink.messages import NO_MATCHING_SUBSCRIBERS, SUCCESS, Ack, Message
+from gateway.uplink.messages import (
+    NO_MATCHING_SUBSCRIBERS,
+    SUCCESS,
+    Ack,
+    Inbound,
+    LinkDown,
+    Message,
+)
+from gateway.uplink.password import Password, client_id
 
 logger = logging.getLogger(__name__)
 
 #: No snapshot on the wire has more bytes.
 MOST_BYTES = 512 * 1024
 
+#: The kernel holds no more of a snapshot than twice this many bytes, so that is what an alarm finds on the line before it.
+SEND_BUFFER = 4 * 1024
 #: Snapshots take one part in so many of a line's time.
 _SHARE = 5
 #: One that was not acknowledged for so long is tried again later; seconds.
@@ -51,130 +67,157 @@ class NoShelf:
         del destination, evidence_id
 
 
-class SnapshotLane:
-    """Outlives connections. `run` fetches one snapshot ahead; a connection's publisher takes it when it may go.
-
-    `on_ready` is called when there is one to take.
-    """
+class SnapshotLine:
+    """`run` sends what the shelf has while the destination's own line is idle. Its connection lasts while there is more."""
 
     def __init__(
         self,
         shelf: SnapshotShelf,
-        destination: str,
+        settings: UplinkSettings,
+        site: Site,
         *,
-        root: str,
-        accepts_unrouted: bool,
         clock: Clock,
         complaints: Complaints,
-        on_ready: Callable[[], None],
     ) -> None:
         self._shelf = shelf
-        self._destination = destination
-        self._root = root
-        self._accepts_unrouted = accepts_unrouted
+        self._destination = settings.name
+        self._root = site.root_of(settings)
+        self._client_id = f"{client_id(site, settings.name)}-snapshots"
+        # a ping would stand behind the snapshot that is on its way
+        self._broker = settings.broker[0].model_copy(update={"keepalive_s": round(_LIMIT_S)})
+        self._accepts_unrouted = settings.unrouted == "accept"
+        self._password = Password(lambda: site.secret(settings.broker[0].password_file))
         self._clock = clock
         self._complaints = complaints
-        self._on_ready = on_ready
         self._new = asyncio.Event()
-        self._over = asyncio.Event()
-        self._stock: tuple[str, bytes] | None = None
-        self._flight: tuple[int, float] | None = None
-        self._not_before = float("-inf")
-        self._failures = 0
+        self._idle = asyncio.Event()
+        self._bridge: Bridge | None = None
+        self._is_up = False
+        self._rests_until = 0.0
+        self._answers: dict[int, asyncio.Future[Ack]] = {}
 
-    # ---- the shelf
+    # ---- told by others
 
     def wake(self) -> None:
         """There may be a new one."""
         self._new.set()
 
+    def may_begin(self, idle: bool) -> None:  # noqa: FBT001 - it is what it says
+        """Whether the destination's own line has nothing to do; what has begun goes on in any case."""
+        self._is_up = True
+        if idle:
+            self._idle.set()
+        else:
+            self._idle.clear()
+
+    def end(self) -> None:
+        """The destination's own line is gone: perhaps the broker suffers only one connection of ours."""
+        self._is_up = False
+        self._idle.clear()
+        self._hang_up("the destination's line is lost")
+        self._complaints.lasts("snapshot-not-taken", None)
+
+    # ---- the work
+
     async def run(self) -> NoReturn:
         """Bring one after the other, until cancelled."""
-        while True:
-            self._new.clear()
-            try:
-                found = await self._shelf.next(self._destination)
-                if found is not None and len(found[1]) <= MOST_BYTES:
-                    await self._offer(found)
-                if found is not None:
-                    await self._shelf.sent(self._destination, found[0])
-                    continue
-            except (GatewayError, OSError) as error:
-                logger.debug("uplink %s: no snapshots just now: %s", self._destination, error)
-                await self._clock.sleep(_SHELF_AGAIN_S)
-                continue
-            await wait_for_event(self._clock, self._new, _LOOK_S)
-
-    async def _offer(self, snapshot: tuple[str, bytes]) -> None:
-        """Until the broker has taken it."""
-        self._over.clear()
-        self._stock = snapshot
-        self._on_ready()
         try:
-            await self._over.wait()
+            while True:
+                self._new.clear()
+                try:
+                    found = await self._shelf.next(self._destination)
+                    if found is not None:
+                        await self._deliver(*found)
+                        await self._shelf.sent(self._destination, found[0])
+                        continue
+                except (GatewayError, OSError) as error:
+                    logger.debug("uplink %s: no snapshots just now: %s", self._destination, error)
+                    await self._clock.sleep(_SHELF_AGAIN_S)
+                    continue
+                self._hang_up("no more snapshots")
+                await wait_for_event(self._clock, self._new, _LOOK_S)
         finally:
-            self._stock = None
+            self._hang_up("closed")
+
+    async def _deliver(self, evidence: str, jpeg: bytes) -> None:
+        """Until the broker has taken it, or it is clear that it never will."""
+        message = Message(topic=f"{self._root}/snapshot/{evidence}", payload=jpeg, content_type="image/jpeg")
+        failures = 0
+        await self._clock.sleep(max(0.0, self._rests_until - self._clock.monotonic()))
+        while len(jpeg) <= MOST_BYTES:
+            await self._idle.wait()
+            began = self._clock.monotonic()
+            try:
+                bridge = await self._connected()
+                if not bridge.takes(message):
+                    words = f"snapshot: larger than the {bridge.most_bytes} bytes that the broker takes"
+                    self._complaints.happened("too-large", words)
+                    return
+                refusal = self._refusal_in(await self._answer(bridge, message))
+            except (LinkDown, SiteFileError) as error:
+                logger.info("uplink %s: a snapshot did not get through: %s", self._destination, error)
+                self._hang_up(str(error))
+                refusal = str(error)
+            if not refusal:
+                self._complaints.lasts("snapshot-not-taken", None)
+                took = self._clock.monotonic() - began
+                self._rests_until = began + took * _SHARE
+                return
+            failures += 1
+            if self._is_up:  # else the whole line is gone, which is told already
+                self._complaints.lasts("snapshot-not-taken", refusal)
+            await self._clock.sleep(_AGAIN.ceiling(failures))
+
+    def _refusal_in(self, ack: Ack) -> str:
+        if ack.reason == SUCCESS or (ack.reason == NO_MATCHING_SUBSCRIBERS and self._accepts_unrouted):
+            return ""
+        return ack.words or "no subscribers"
 
     # ---- the connection
 
-    def take(self, now: float) -> Message | None:
-        """The snapshot that may go now; `sent` or `refused` must follow."""
-        if self._flight is not None and now - self._flight[1] >= _LIMIT_S:
-            self._fail(now)
-        if self._stock is None or self._flight is not None or now < self._not_before:
-            return None
-        evidence, jpeg = self._stock
-        return Message(topic=f"{self._root}/snapshot/{evidence}", payload=jpeg, content_type="image/jpeg")
+    async def _connected(self) -> Bridge:
+        """The connection, made where there is none. Raises LinkDown, SiteFileError."""
+        if self._bridge is None or self._bridge.lost.done():
+            self._bridge = Bridge(
+                self._broker,
+                client_id=self._client_id,
+                password=await self._password.take(),
+                will=None,
+                most_in_flight=1,
+                on_acks=self._acknowledged,
+                on_inbound=_ignore,
+                send_buffer=SEND_BUFFER,
+            )
+            await self._bridge.open()
+        return self._bridge
 
-    def sent(self, packet: int, now: float) -> None:
-        """It was handed to the broker as this packet."""
-        self._flight = (packet, now)
+    async def _answer(self, bridge: Bridge, message: Message) -> Ack:
+        """Publish, and wait for the PUBACK. Raises LinkDown."""
+        packet = bridge.publish(message)
+        answer: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        self._answers[packet] = answer
+        try:
+            bridge.lost.add_done_callback(lambda _lost: answer.cancel())
+            await asyncio.wait({answer}, timeout=_LIMIT_S)
+            if answer.done() and not answer.cancelled():
+                return answer.result()
+        finally:
+            del self._answers[packet]
+        raise LinkDown(
+            bridge.lost.result() if bridge.lost.done() else f"no acknowledgement for {_LIMIT_S:g} s"
+        )
 
-    def land(self, ack: Ack, now: float) -> bool:
-        """The broker has answered; False: to something else."""
-        if self._flight is None or self._flight[0] != ack.packet:
-            return False
-        took = now - self._flight[1]
-        accepted = ack.reason == SUCCESS or (ack.reason == NO_MATCHING_SUBSCRIBERS and self._accepts_unrouted)
-        if not accepted:
-            self._fail(now)
-            self._complaints.lasts("snapshot-not-taken", ack.words or "no subscribers")
-            return True
-        self._flight = None
-        self._failures = 0
-        self._not_before = now + took * (_SHARE - 1)
-        self._complaints.lasts("snapshot-not-taken", None)
-        self._finish()
-        return True
+    def _acknowledged(self, acks: Sequence[Ack]) -> None:
+        for ack in acks:
+            answer = self._answers.get(ack.packet)
+            if answer is not None and not answer.done():
+                answer.set_result(ack)
 
-    def refused(self, words: str) -> None:
-        """The broker takes no message of this size: it will never go."""
-        self._complaints.happened("too-large", f"snapshot: {words}")
-        self._finish()
+    def _hang_up(self, why: str) -> None:
+        bridge, self._bridge = self._bridge, None
+        if bridge is not None:
+            bridge.abandon(why)
 
-    def lost(self, now: float) -> None:
-        """The connection is gone."""
-        if self._flight is not None:
-            self._fail(now)
-        self._complaints.lasts("snapshot-not-taken", None)
 
-    @property
-    def is_flying(self) -> bool:
-        """Whether one is on its way."""
-        return self._flight is not None
-
-    @property
-    def next_at(self) -> float | None:
-        """When one that has to wait may go, or one that is not answered is given up for now."""
-        if self._flight is not None:
-            return self._flight[1] + _LIMIT_S
-        return None if self._stock is None else self._not_before
-
-    def _fail(self, now: float) -> None:
-        self._flight = None
-        self._failures += 1
-        self._not_before = now + _AGAIN.ceiling(self._failures)
-
-    def _finish(self) -> None:
-        self._stock = None
-        self._over.set()
+def _ignore(_messages: Sequence[Inbound]) -> None:
+    """Nothing is subscribed here."""

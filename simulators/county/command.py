@@ -6,7 +6,7 @@ from pathlib import Path
 
 from simulators.county.county import County
 from simulators.county.store import CountyStore
-from simulators.county.wire import Event
+from simulators.county.wire import Event, Snapshot
 from simulators.serving import say, scenario_arguments, serve
 from simulators.verbs import county_verbs
 
@@ -39,6 +39,7 @@ async def run(options: argparse.Namespace) -> None:
         client_id=options.client_id,
     )
     county.on_event = _say_event
+    county.on_snapshot = _say_snapshot
     await serve(county, county_verbs(county), lambda: f"county at {options.host}:{options.port}", options)
 
 
@@ -46,3 +47,7 @@ def _say_event(event: Event, received_at: datetime, _monotonic_ns: int) -> None:
     say(
         f"{received_at:%H:%M:%S.%f} {event.source} {event.stream[:8]} {event.sequence:>6} {event.type} {event.subject}"
     )
+
+
+def _say_snapshot(picture: Snapshot) -> None:
+    say(f"{picture.received_at:%H:%M:%S.%f} picture {picture.evidence}: {picture.bytes} bytes")

@@ -18,7 +18,7 @@ from simulators.county.receipts import Clerk, Honesty
 from simulators.county.report import CountyReport
 from simulators.county.store import CountyStore
 from simulators.county.tables import Entry, Stored
-from simulators.county.wire import CommandResult, Event, Receipt, Violation
+from simulators.county.wire import CommandResult, Event, Receipt, Snapshot, Violation
 from simulators.fault import Fault
 
 CONNECT_SECONDS = 10.0
@@ -37,7 +37,7 @@ class County:
 
     `root` is the topic root with `+` for each level that differs between gateways. `client_id` names its session at
     the broker: two counties at one broker need two. `on_event` is called on the event loop after the commit of each
-    new event, with the moment of its arrival (UTC, and monotonic ns). `clerk` has the receipts and their timing.
+    new event, with the moment of its arrival (UTC, and monotonic ns), `on_snapshot` with each picture. `clerk` has the receipts and their timing.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class County:
         self.root = root
         self.store = store or CountyStore()
         self.on_event: Callable[[Event, datetime, int], None] | None = None
+        self.on_snapshot: Callable[[Snapshot], None] | None = None
         self._reply_topic = f"county-reply/{client_id}"
         topics = [f"{root}/{below}" for below in TOPICS_BELOW_ROOT] + [self._reply_topic]
         self._link = Link(host, port, protocol=protocol, client_id=client_id, topics=topics)
@@ -247,6 +248,8 @@ class County:
             message = stored.entry.message
             if isinstance(message, CommandResult):
                 self._commands.note(message)
+            if isinstance(message, Snapshot) and self.on_snapshot is not None:
+                self.on_snapshot(message)
             if stream is not None and isinstance(message, Event):
                 self.clerk.mark(stream, stored=message.sequence if stored.is_new else None)
                 if stored.is_new:

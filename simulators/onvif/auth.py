@@ -77,6 +77,7 @@ class Gate:
         self.password = password
         self.failed = 0
         self.closed = False
+        self.was_late = False  # the last token was refused for its time
         self.strict_created = False
         self.lock: Lock | None = None
         self._now = now
@@ -116,6 +117,14 @@ class Gate:
             return Verdict.ASKED
         return self._counted(verdict)
 
+    def judge_basic(self, authorization: str) -> bool:
+        """Whether it is name and password in clear (RFC 7617); nothing else is counted as a failure."""
+        if not authorization.lower().startswith("basic "):
+            return False
+        wanted = base64.b64encode(f"{self.username}:{self.password}".encode())
+        is_right = hmac.compare_digest(authorization[6:].strip().encode(), wanted)
+        return self._counted(Verdict.ACCEPTED if is_right else Verdict.REFUSED) is Verdict.ACCEPTED
+
     def _counted(self, verdict: Verdict) -> Verdict:
         if self.closed or self.locked:
             verdict = Verdict.REFUSED
@@ -154,7 +163,8 @@ class Gate:
         if {"Username", "Password", "Nonce", "Created"} - texts.keys():
             return Verdict.REFUSED
         created = _moment(texts["Created"], strict=self.strict_created)
-        if created is None or abs(created - self._now()) > CREATED_TOLERANCE:
+        self.was_late = created is None or abs(created - self._now()) > CREATED_TOLERANCE
+        if self.was_late:
             return Verdict.REFUSED
         try:
             nonce = base64.b64decode(texts["Nonce"], validate=True)

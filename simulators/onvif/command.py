@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from simulators.camera import CameraSimulator
+from simulators.camera import CameraSimulator, Video
 from simulators.onvif.discovery import PORT as DISCOVERY_PORT
 from simulators.onvif.quirks import Auth, Quirk
 from simulators.onvif.simulator import OnvifSimulator
@@ -42,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a habit; may be repeated",
     )
+    parser.add_argument("--sub", action="store_true", help="a second, smaller stream and its profile")
     parser.add_argument("--media1-only", action="store_true", help="as an older camera")
     parser.add_argument(
         "--discoverable", action="store_true", help=f"answer WS-Discovery at UDP {DISCOVERY_PORT}, multicast"
@@ -58,6 +59,7 @@ async def run(options: argparse.Namespace) -> None:
             username=options.username,
             password=options.password,
             title=options.name,
+            sub=Video(width=320, height=180) if options.sub else None,
         ),
         host=options.host,
         port=options.port,

@@ -43,8 +43,11 @@ class Desk:
         return await self._soap(request, path)
 
     async def _picture(self, request: HttpRequest) -> HttpResponse:
-        verdict = self._judge(request, None)
-        if verdict is not Verdict.ACCEPTED:
+        if self._unit.has(Quirk.PICTURE_BASIC):
+            if not self._gate.judge_basic(request.headers.get("authorization", "")):
+                headers = (("WWW-Authenticate", 'Basic realm="pictures"'),)
+                return HttpResponse(status=401, content_type="text/plain", headers=headers)
+        elif (verdict := self._judge(request, None)) is not Verdict.ACCEPTED:
             return self._unauthorized(verdict)
         return HttpResponse(content_type="image/jpeg", body=await self._snapshot())
 
@@ -68,7 +71,8 @@ class Desk:
 
     async def _operate(self, call: Call) -> Answer:
         operation = self._operations.get((call.request.namespace, call.request.operation))
-        if operation is None:
+        older = self._unit.has(Quirk.NO_GET_SERVICES) and call.request.operation == "GetServices"
+        if operation is None or older:
             raise SoapFault(
                 f"{call.request.operation} is not supported",
                 "ter:ActionNotSupported",
@@ -90,7 +94,11 @@ class Desk:
         headers = tuple(("WWW-Authenticate", challenge) for challenge in challenges)
         if self._unit.has(Quirk.UNAUTHORIZED_TEXT):
             return HttpResponse(status=401, content_type="text/plain", headers=headers, body=b"Unauthorized")
-        said = fault(SoapFault("Sender not authorized", "ter:NotAuthorized"))
+        if self._unit.has(Quirk.BASIC_FIRST):
+            headers = (("WWW-Authenticate", 'Basic realm="camera, with a comma"'), *headers)
+        late = self._unit.has(Quirk.TIME_CHECK) and self._gate.was_late
+        words = "Wsse authorized time check failed" if late else "Sender not authorized"
+        said = fault(SoapFault(words, "ter:NotAuthorized"))
         # without a digest to offer, 401 would lack the challenge that HTTP asks for: WSS alone faults with 400
         return HttpResponse(status=401 if headers else 400, headers=headers, body=envelope(said))
 

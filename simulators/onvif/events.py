@@ -15,6 +15,8 @@ from simulators.onvif.unit import EVENTS, SUBSCRIPTION, Answer, Call, Operations
 MOST_PULL_POINTS = 20
 MOST_TIMEOUT = timedelta(minutes=1)
 MOST_MESSAGES = 100
+#: The same of a camera with SMALL_PULLS.
+SMALL_TIMEOUT, SMALL_LIMIT = timedelta(seconds=2), 5
 
 
 class EventService:
@@ -95,11 +97,15 @@ class EventService:
         point = self._addressed(call)
         timeout = duration(call.request.require("Timeout"))
         limit = _limit(call.request.require("MessageLimit"))
-        if timeout > MOST_TIMEOUT:
+        if self._unit.has(Quirk.FEW_PULLS):
+            raise SoapFault("busy", "ter:Action", code="Receiver", status=500)
+        small = self._unit.has(Quirk.SMALL_PULLS)
+        longest, most = (SMALL_TIMEOUT, SMALL_LIMIT) if small else (MOST_TIMEOUT, MOST_MESSAGES)
+        if timeout > longest or (small and limit > most):
             detail = tag(
                 "tev:PullMessagesFaultResponse",
-                tag("tev:MaxTimeout", f"PT{MOST_TIMEOUT.seconds}S"),
-                tag("tev:MaxMessageLimit", str(MOST_MESSAGES)),
+                tag("tev:MaxTimeout", f"PT{longest.seconds}S"),
+                tag("tev:MaxMessageLimit", str(most)),
             )
             raise SoapFault("the timeout is too long", "ter:InvalidArgVal", detail=detail)
         notices = await self._wait(point, timeout, min(limit, MOST_MESSAGES))
@@ -126,6 +132,8 @@ class EventService:
         return Answer(tag("tev:SetSynchronizationPointResponse"))
 
     async def _renew(self, call: Call) -> Answer:
+        if self._unit.has(Quirk.RENEW_HANGS_UP):
+            raise HungUp
         point = self._addressed(call)
         life = self._life(call.request.text("TerminationTime"))
         point.ends_at += (life - point.left).total_seconds()

@@ -47,4 +47,12 @@ class Quirk(StrEnum):
     SOAP_BOMB = "soap-bomb"  # every answer is an entity expansion
     ENDLESS = "endless"  # every answer announces 1 GiB and goes on and on
     DRIBBLE = "dribble"  # every answer comes a byte at a time, without an end
+    NO_GET_SERVICES = "no-get-services"  # an older one: GetCapabilities alone
+    BASIC_FIRST = "basic-first"  # Basic is offered before Digest, in a header of its own
+    PICTURE_BASIC = "picture-basic"  # its picture takes the password in clear, and no digest
+    TIME_CHECK = "time-check"  # a token of another time is refused in Dahua's words
+    SMALL_PULLS = "small-pulls"  # more than 5 messages or 2 s in one pull is a fault that says so
+    RENEW_HANGS_UP = "renew-hangs-up"  # it hangs up on whoever renews
+    FEW_PULLS = "few-pulls"  # every pull is a fault
+    MONOSTABLE = "monostable"  # its relays fall back by themselves after a second
     SLOW_SOAP = "slow-soap"  # SOAP is answered late while video flows

@@ -31,6 +31,15 @@ async def browser() -> AsyncIterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def minute(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A minute of footage, which nobody changes."""
+    film = Film(tmp_path_factory.mktemp("shelf") / "old.mp4", size=SIZE)
+    film.shoot(60 * FPS)
+    film.close()
+    return film.path
+
+
 @dataclass
 class Studio:
     """A console whose camera is filmed for real, in real time."""
@@ -42,15 +51,12 @@ class Studio:
 
 
 @asynccontextmanager
-async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
+async def studio(tmp_path: Path, minute: Path) -> AsyncIterator[Studio]:
     """A minute on the shelf, and a camera that goes on filming until the task is cancelled."""
     shelf, clock, shown = Shelf(), SystemClock(), Exhibits()
     media = MediaProcess(clock)
     begun = clock.now() - timedelta(seconds=90)
-    kept = Film(tmp_path / "shelf" / "old.mp4", size=SIZE)
-    kept.shoot(60 * FPS)
-    kept.close()
-    shelf.kept.append(Piece(path=kept.path, start=begun, end=begun + timedelta(seconds=60)))
+    shelf.kept.append(Piece(path=minute, start=begun, end=begun + timedelta(seconds=60)))
     film = Film(tmp_path / "spool" / "new.mp4", size=SIZE)
     shelf.now = Growing(camera="cam-gate", path=film.path, start=clock.now())
     working = asyncio.create_task(media.run())
@@ -96,9 +102,11 @@ async def plays_on(page: Page, seconds: float) -> None:
     await until(has, 15)
 
 
-async def test_a_camera_plays_live_and_says_when_it_does_not(tmp_path: Path, browser: Browser) -> None:
+async def test_a_camera_plays_live_and_says_when_it_does_not(
+    tmp_path: Path, browser: Browser, minute: Path
+) -> None:
     """The grid's pictures, then real video: it has a size, its time goes on; when filming stops it turns grey and says so."""
-    async with studio(tmp_path) as made, page_of(browser, made.desk) as page:
+    async with studio(tmp_path, minute) as made, page_of(browser, made.desk) as page:
         await sign_in(page)
         await go(page, "摄像机")
         tile = page.locator('[data-camera="cam-gate"]')
@@ -124,9 +132,9 @@ async def test_a_camera_plays_live_and_says_when_it_does_not(tmp_path: Path, bro
         ]
 
 
-async def test_footage_is_played_and_exported(tmp_path: Path, browser: Browser) -> None:
+async def test_footage_is_played_and_exported(tmp_path: Path, browser: Browser, minute: Path) -> None:
     """A time that is picked plays and seeks; the page says which time; an export asks for a reason, which goes on record."""
-    async with studio(tmp_path) as made, page_of(browser, made.desk) as page:
+    async with studio(tmp_path, minute) as made, page_of(browser, made.desk) as page:
         await sign_in(page)
         start = made.shelf.kept[0].start + timedelta(seconds=10)
         await page.goto(f"{made.desk.url}/#cameras/cam-gate/{rfc3339(start)}")
@@ -154,10 +162,10 @@ async def test_footage_is_played_and_exported(tmp_path: Path, browser: Browser) 
 
 
 async def test_without_the_codec_pictures_are_shown_and_that_is_said(
-    tmp_path: Path, browser: Browser
+    tmp_path: Path, browser: Browser, minute: Path
 ) -> None:
     """A browser that can't play it: no black square, but pictures, and the words for it."""
-    async with studio(tmp_path) as made, page_of(browser, made.desk, locale="en-GB") as page:
+    async with studio(tmp_path, minute) as made, page_of(browser, made.desk, locale="en-GB") as page:
         await page.add_init_script("MediaSource.isTypeSupported = () => false")
         await page.reload()
         await sign_in(page)
@@ -166,9 +174,11 @@ async def test_without_the_codec_pictures_are_shown_and_that_is_said(
         await expect(page.locator(".player img")).to_be_visible(timeout=15_000)
 
 
-async def test_what_a_camera_saw_stands_beside_the_alarm(tmp_path: Path, browser: Browser) -> None:
+async def test_what_a_camera_saw_stands_beside_the_alarm(
+    tmp_path: Path, browser: Browser, minute: Path
+) -> None:
     """The picture as soon as it exists, the clip when it is whole; and a link to the live picture."""
-    async with studio(tmp_path) as made, page_of(browser, made.desk) as page:
+    async with studio(tmp_path, minute) as made, page_of(browser, made.desk) as page:
         await sign_in(page)
         alarm = await made.desk.press()
         card = page.locator(f'[data-alarm="{alarm}"]')

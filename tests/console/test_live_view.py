@@ -1,6 +1,7 @@
 """Live video over the console's own HTTP: the pictures that were recorded, all of them, in order, across files; and its bounds."""
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -231,12 +232,12 @@ async def test_who_does_not_read_is_cut_off(tmp_path: Path) -> None:
     film.close()
 
 
-def _pad(path: Path) -> None:
+def _pad(path: Path, size: int = 4_000_000) -> None:
     """The last fragment once more, with 4 MB of pictures: what a kernel does not hold for anybody."""
     whole = path.read_bytes()
     last = whole[whole.rindex(b"moof") - 4 : whole.rindex(b"mdat") - 4]
     with path.open("ab", buffering=0) as file:
-        file.write(last + struct.pack(">I4s", 4_000_008, b"mdat") + bytes(4_000_000))
+        file.write(last + struct.pack(">I4s", 8 + size, b"mdat") + bytes(size))
 
 
 async def test_nobody_watches_without_a_session_a_log_or_footage(tmp_path: Path) -> None:
@@ -261,3 +262,32 @@ async def test_nobody_watches_without_a_session_a_log_or_footage(tmp_path: Path)
         await running.journal.close()
         assert (await guard.get(LIVE)).status_code == 503
     film.close()
+
+
+async def test_a_slow_line_holds_little_that_is_old(tmp_path: Path) -> None:
+    """Who reads nothing for 30 s of footage is kept at most 0.5 MB of it, for it would be old when he reads on."""
+    shelf = Shelf()
+    film = Film(tmp_path / "spool" / "1.mp4")
+    film.shoot(15)
+    film.close()
+    shelf.now = growing(film)
+    limits = replace(EAGER, stall_s=60, silence_s=3600)
+    async with desk(tmp_path, limits=limits, footage=shelf) as running:
+        guard = await running.guard()
+        host, port = await running.console.listening()
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+        slow.setblocking(False)  # noqa: FBT003 - as the library has it
+        await asyncio.get_running_loop().sock_connect(slow, (host, port))
+        reader, writer = await asyncio.open_connection(sock=slow, limit=1024)
+        cookie = "; ".join(f"{name}={value}" for name, value in guard.cookies.items())
+        writer.write(f"GET {LIVE} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n".encode())
+        await reader.readline()
+        (viewer,) = running.console._services.lives._viewers
+        for _ in range(30):
+            _pad(film.path, 50_000)
+            await asyncio.sleep(0.05)  # it may take more, or not
+        taken = viewer.follower._number
+        writer.transport.abort()
+        await until(lambda: not running.console._services.lives._viewers)
+    assert taken * 50_000 <= 500_000

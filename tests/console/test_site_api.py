@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gateway.clock import rfc3339
 from gateway.console import HealthProblem, LinkState
 from gateway.model import ClockState, Kind, Presence
 from gateway.policy.coverage import Coverage, Gap
@@ -146,10 +147,42 @@ async def test_an_alarm_of_the_gateways_own_is_shown_too(tmp_path: Path) -> None
         assert (alarm["kind"], alarm["point"], alarm["zone"], alarm["detail"]) == ("disk", None, None, "EIO")
 
 
+async def test_the_access_log_is_found_by_camera_person_and_time(tmp_path: Path) -> None:
+    """Filters, and pages that join without a hole; a camera is told with its name."""
+    async with desk(tmp_path) as running:
+        guard = await running.guard()
+        for number in range(5):
+            await running.journal.log_access("li", "view", camera="cam-gate", reason=f"{number}")
+        await running.journal.log_access("wang", "view", camera="cam-hall", reason="hall")
+
+        async def found(**query: object) -> list[str]:
+            answer = await guard.get(
+                "/api/access-log", params={k.strip("_"): str(v) for k, v in query.items()}
+            )
+            assert answer.status_code == 200, answer.text
+            pages.append(answer.json()["next_before"])
+            return [entry["reason"] for entry in answer.json()["entries"]]
+
+        pages: list[int | None] = []
+        assert await found(camera="cam-gate") == ["4", "3", "2", "1", "0"]
+        assert await found(actor="wang") == ["hall", "127.0.0.1"]
+        assert await found(actor="wang", camera="cam-gate") == []
+        tomorrow = rfc3339(datetime.now(UTC) + timedelta(days=1))
+        assert await found(from_=tomorrow) == []
+        assert len(await found(to=tomorrow)) == 7
+        assert pages == [None] * 5
+        whole = await found(limit=3)
+        while (before := pages[-1]) is not None:
+            whole += await found(limit=3, before=before)
+        assert whole == ["hall", "4", "3", "2", "1", "0", "127.0.0.1"]
+        (entry,) = (await guard.get("/api/access-log?camera=cam-gate&limit=1")).json()["entries"]
+        assert entry["camera_name"] == "cam-gate"
+
+
 async def test_the_access_log_refuses_filters_that_it_does_not_have(tmp_path: Path) -> None:
     """An answer that ignored a filter would be taken for a filtered one."""
     async with desk(tmp_path) as running:
         guard = await running.guard()
-        for query in ("camera=cam-gate", "from=2026-01-01T00:00:00Z", "limit=5&x=1"):
+        for query in ("reason=x", "from=2026-01-01T00:00:00", "before=0", "limit=5&x=1"):
             refused = await guard.get(f"/api/access-log?{query}")
             assert (refused.status_code, refused.json()["error"]["code"]) == (422, "bad-request")

@@ -38,6 +38,7 @@ DAY = [
     ("gateway.started", "gateway"),
     # a press, answered
     ("alarm.raised", "gate-button"),
+    ("evidence.snapshot", "cam-gate"),
     ("alarm.acknowledged", "gate-button"),
     ("alarm.returned", "gate-button"),
     ("alarm.closed", "gate-button"),
@@ -47,6 +48,8 @@ DAY = [
     ("alarm.returned", "stage-smoke"),
     ("alarm.acknowledged", "stage-smoke"),
     ("alarm.closed", "stage-smoke"),
+    # the first press's film
+    ("evidence.clip", "cam-gate"),
     # while the link is down
     ("alarm.raised", "gate-button"),
     ("alarm.returned", "gate-button"),
@@ -150,8 +153,10 @@ async def test_the_scripted_day_is_seen_by_the_county(tmp_path: Path) -> None:
         assert not day.processes()
         assert not day.directories()
     text = "\n".join(day.lines)
-    assert text.count("✓") == 10
+    assert text.count("✓") == 11
     assert text.index("the sounder is on") < text.index("the sounder is off")
+    assert re.search(r"the county has the snapshot \(\d+ kB\), \d+\.\d s after the press", text)
+    assert re.search(r"the clip is whole \(\d+ kB\), its SHA-256 is right", text)
     assert "the held segment" in text
     assert "no gap, no violation" in text
 
@@ -183,7 +188,8 @@ def test_a_county_without_receipts_is_a_failure(
 
     told = capsys.readouterr()
     assert "there is no receipt for event 1 (stream begins, gateway)" in told.err
-    assert "not done: somebody presses the button in the gatehouse: the county has event" in told.err
+    assert "not done: somebody presses the button in the gatehouse; the county" in told.err
+    assert "snapshot: the county has event" in told.err
     assert "not begun: the link to the county is cut" in told.err
     assert "all is well" not in told.out
     [kept] = tmp_path.glob("campus-demo-*")
@@ -298,6 +304,7 @@ async def test_on_a_terminal_keys_work_the_school(tmp_path: Path, terminal: Term
         await until(lambda: terminal.sees("● cam-gate online"), seconds=60)
         assert terminal.sees("console http://127.0.0.1:")
         assert terminal.sees("b press button")
+        await until(lambda: terminal.sees("✓ start"), seconds=60)  # no key does anything before
         os.write(terminal.ours, b"l")
         await until(lambda: terminal.sees("● cut"), seconds=30)
         await until(lambda: terminal.sees("the school is yours"), seconds=30)

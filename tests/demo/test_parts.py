@@ -117,7 +117,8 @@ def test_every_demo_has_ports_and_a_directory_of_its_own(tmp_path: Path) -> None
     assert site.console.port == FREE_PORTS["console"]
     assert site.metrics.port == FREE_PORTS["metrics"]
     assert site.uplinks[0].broker[0].port == FREE_PORTS["broker"]
-    assert f":{FREE_PORTS['camera']}/" in str(site.cameras[0].settings.url)
+    assert f"port = {FREE_PORTS['camera']}\n" in path.read_text(encoding="utf-8")
+    assert site.cameras[0].driven
     assert site.secret(site.cameras[0].settings.password_file) == "secret"
 
 

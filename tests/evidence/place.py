@@ -18,7 +18,10 @@ from cryptography.x509.oid import NameOID
 
 @dataclass
 class Place:
-    """What was put there, and how it answers: `answers` are used up first, then it is 201. `mute`: it reads nothing."""
+    """What was put there, and how it answers: `answers` are used up first, then it is 201. `mute`: it reads nothing.
+
+    `hasty`: it answers without having read anything. `broken` is a part of the paths that it answers with 500.
+    """
 
     port: int = 0
     authority: Path = Path()
@@ -26,13 +29,19 @@ class Place:
     asked: list[tuple[str, str]] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     mute: bool = False
+    hasty: bool = False
+    broken: str = ""
 
     async def put(self, request: web.Request) -> web.Response:
         """Take a file, or not."""
         self.asked.append((request.path, request.headers.get("Authorization", "")))
         if self.mute:
             await asyncio.sleep(3600)
+        if self.hasty:
+            return web.Response(status=200)
         body = await request.read()
+        if self.broken and self.broken in request.path:
+            return web.Response(status=500)
         status = self.answers.pop(0) if self.answers else 201
         if status < 300:
             self.files[request.path] = body

@@ -293,7 +293,7 @@ async def test_a_full_share_takes_closed_alarms_first_and_then_stops_clips(tmp_p
     async with world(
         tmp_path, more="\n[evidence]\nmax_gb = 0.0002\n"
     ) as gateway:  # a clip of the film is 200 kB or so
-        await gateway.film(0, 40)
+        await gateway.film(0, 150)  # a loaded machine lets a lot of time pass
         first = await gateway.press()
         await gateway.done(first, *BOTH)
         await gateway.passes(lambda: gateway.service.stats.full)

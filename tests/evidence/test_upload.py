@@ -4,10 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.evidence.upload import UPLOAD_SUBJECT
+import aiohttp
+import pytest
+
+from gateway.evidence.stats import EvidenceStats
+from gateway.evidence.upload import UPLOAD_SUBJECT, Upload, UploadFailed
 from gateway.model import Alarm
 from gateway.policy.evidence import EvidenceKind
 from gateway.store.evidence_rows import EvidenceRow
+from gateway.store.files import FileThread
+from gateway.store.library import Library
 from tests.evidence.place import Place, credentials, place
 from tests.evidence.world import World, world
 
@@ -134,3 +140,63 @@ async def test_a_mute_server_holds_up_nothing_and_is_left(tmp_path: Path) -> Non
         there.mute = False
         await gateway.passes(lambda: gateway.service.stats.uploaded >= 1)
         assert fault(gateway) is None
+
+
+async def test_a_server_that_answers_before_it_has_the_clip_does_not_have_it(tmp_path: Path) -> None:
+    """200 while most of the file is still here is no success; the same file goes once the server reads it."""
+    async with uploading(tmp_path) as (gateway, there):
+        settings = gateway.site.evidence.upload
+        assert settings is not None
+        files = FileThread("upload")
+
+        async def library() -> Library:
+            return gateway.library
+
+        upload = Upload(
+            settings,
+            gateway.site,
+            journal=gateway.journal,
+            library=library,
+            files=files,
+            clock=gateway.clock,
+            stats=EvidenceStats(),
+        )
+        clip = tmp_path / "large.mp4"
+        clip.write_bytes(bytes(40_000_000))
+        context, _ = upload._credentials()
+        url = f"https://127.0.0.1:{there.port}/large.mp4"
+        there.hasty = True
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+            with pytest.raises(UploadFailed):
+                await upload._put(session, url, clip)
+            there.hasty = False
+            await upload._put(session, url, clip)
+        assert len(there.files["/large.mp4"]) == 40_000_000
+        files.close()
+
+
+async def test_a_clip_that_never_gets_through_holds_up_no_other(tmp_path: Path) -> None:
+    """The place fails at one clip each time: the next one is there all the same."""
+    async with uploading(tmp_path) as (gateway, there):
+        await gateway.film(40, 160)
+        gateway.start()
+        there.answers = [500] * 3
+        first = await a_clip(gateway)
+        there.broken = first.id
+        second = await gateway.press("gate-button-2")
+        await gateway.done(second, *BOTH)
+        await gateway.passes(lambda: gateway.service.stats.uploaded == 1)
+        assert not any(first.id in path for path in there.files)
+
+
+@pytest.mark.parametrize("missing", ["token", "place/authority.pem"])
+async def test_credentials_that_are_missing_are_told(tmp_path: Path, missing: str) -> None:
+    """Without the token or the authority's certificate nothing is sent, and a person is told; it goes on with them."""
+    async with uploading(tmp_path) as (gateway, there):
+        (tmp_path / missing).rename(tmp_path / "elsewhere")
+        gateway.start()
+        await a_clip(gateway)
+        await gateway.passes(lambda: fault(gateway) is not None)
+        assert not there.asked
+        (tmp_path / "elsewhere").rename(tmp_path / missing)
+        await gateway.passes(lambda: gateway.service.stats.uploaded == 1, step_s=60)

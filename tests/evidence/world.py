@@ -12,11 +12,11 @@ from gateway.evidence import EvidenceService
 from gateway.media.client import MediaProcess
 from gateway.model import ClockState, EventType, Kind, Level, Origin, Signal, Verdict
 from gateway.recording.footage import FootageBook
-from gateway.recording.needs import FileThread
 from gateway.recording.shelf import Shelf
 from gateway.site import Site
 from gateway.store import Journal
 from gateway.store.evidence_rows import EvidenceKind, EvidenceRow, EvidenceState
+from gateway.store.files import FileThread
 from gateway.store.library import Library
 from gateway.store.library_rows import NewSegment
 from simulators.camera.encoder import Video

@@ -161,3 +161,26 @@ def test_a_look_survives_its_way_to_the_gateway(lens: Lens) -> None:
     assert isinstance(measures, dict)
     with pytest.raises(ProtocolError):
         look_of({**fields, "measures": {**measures, "dark": float("nan")}})
+
+
+def test_writing_is_not_the_scene() -> None:
+    """Of a picture without edges the row that has them is not counted, unless it is most of the scene."""
+    reference = Reference(Yard(1).picture(Moment(), "1"))
+    alike = np.zeros(reference.weight.shape, np.bool_)
+    alike[2] = True
+    assert reference.kept(alike) > 0.1
+    assert reference.kept_unwritten(alike) == 0
+    alike[:] = True
+    assert reference.kept_unwritten(alike) == 1
+
+
+def test_what_is_missing_in_one_piece_stands_before_the_scene() -> None:
+    """Light takes blocks here and there."""
+    reference = Reference(Yard(1).picture(Moment(), "1"))
+    alike = np.ones(reference.weight.shape, np.bool_)
+    alike[:, :9] = False
+    assert reference.is_hidden(alike)
+    alike = (np.indices(alike.shape).sum(axis=0) % 2).astype(np.bool_)
+    assert not Reference(Yard(1).picture(Moment(), "1")).is_hidden(
+        alike | (np.indices(alike.shape)[1] % 3 == 0)
+    )

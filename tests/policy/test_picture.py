@@ -18,7 +18,7 @@ from gateway.policy.picture import (
 
 GOOD = Measures(brightness=110, spread=45, dark=0.1, bright=0.1, card=0.0, still=0, kept=0.95)
 BARE = replace(GOOD, kept=None)
-BLACK = replace(GOOD, brightness=3, dark=0.99, kept=0.05, edges=0.05)
+BLACK = replace(GOOD, brightness=3, spread=1, dark=0.99, kept=0.05, edges=0.05)
 COVERED = replace(GOOD, kept=0.02, edges=0.1)
 MOVED = replace(GOOD, kept=0.05, shift=0.1, kept_shifted=0.9)
 
@@ -70,7 +70,7 @@ def test_half_a_scene_and_a_swaying_pole_are_no_faults() -> None:
 def test_without_a_reference_only_blindness_and_standing_still_are_judged() -> None:
     """A bare wall can't be compared with anything."""
     assert judge(BARE) is None
-    assert judge(replace(BARE, dark=1.0, brightness=0)) is Kind.CAMERA_BLACK
+    assert judge(replace(BARE, dark=1.0, brightness=0, spread=0)) is Kind.CAMERA_BLACK
     assert judge(replace(BARE, still=FROZEN_LOOKS)) is Kind.CAMERA_FROZEN
 
 
@@ -121,6 +121,35 @@ def test_another_condition_replaces_the_first_only_in_time() -> None:
     camera = Camera().settled()
     camera.take(*[COVERED] * 4)
     assert camera.take(*[MOVED] * 4) == [*[Kind.CAMERA_COVERED] * 3, Kind.CAMERA_MOVED]
+
+
+def test_what_flaps_must_be_gone_for_longer() -> None:
+    """Each alarm soon after a return doubles the time; after ten calm minutes it is as before."""
+    camera = Camera().settled()
+    assert camera.take(*[COVERED] * 4, *[GOOD] * 4)[-1] is None
+    assert camera.take(*[COVERED] * 4, *[GOOD] * 6)[-1] is Kind.CAMERA_COVERED
+    assert camera.take(GOOD)[-1] is None
+    assert camera.take(*[COVERED] * 4, *[GOOD] * 12)[-1] is Kind.CAMERA_COVERED
+    assert camera.take(GOOD)[-1] is None
+    assert set(camera.take(*[GOOD] * 60)) == {None}
+    assert camera.take(*[COVERED] * 4, *[GOOD] * 4)[-1] is None
+
+
+def test_a_dark_night_that_shows_something_is_not_black() -> None:
+    """A reference is not needed: what has levels of grey is no lens cap."""
+    assert judge(replace(BARE, dark=0.95, brightness=17, spread=16)) is None
+    assert judge(replace(BARE, dark=0.95, brightness=17, spread=2)) is Kind.CAMERA_BLACK
+
+
+def test_a_washed_out_night_is_over_bright() -> None:
+    """Not quite white, but even, and without the scene; a pale wall without a reference is no fault."""
+    assert judge(replace(GOOD, brightness=224, spread=1, kept=0.2, edges=0.1)) is Kind.CAMERA_BRIGHT
+    assert judge(replace(BARE, brightness=224, spread=1)) is None
+
+
+def test_a_card_shows_nothing_of_the_scene() -> None:
+    """An orange bus that hides three quarters is no card."""
+    assert judge(replace(GOOD, card=0.9, kept=0.34)) is None
 
 
 def test_it_settles_after_the_start_and_after_a_break() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from gateway.clock import to_ms
 from gateway.model import EventType, Kind
-from gateway.recording.needs import FileThread
 from gateway.recording.shelf import Shelf
 from gateway.site import Site
 from gateway.store import Journal
+from gateway.store.files import FileThread
 from gateway.store.library import Library
 from gateway.store.library_rows import NewSegment
 from tests.clocks import ManualClock

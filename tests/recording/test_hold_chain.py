@@ -10,9 +10,9 @@ import pytest
 
 from gateway.model import Alarm, ClockState, Verdict
 from gateway.recording.janitor import Janitor, Round
-from gateway.recording.needs import FileThread
 from gateway.recording.shelf import Shelf
 from gateway.store import Journal
+from gateway.store.files import FileThread
 from gateway.store.library import Library
 from tests.clocks import ManualClock
 from tests.recording.world import MINUTE, shelve

@@ -14,10 +14,10 @@ from gateway.model import ClockState, EventType, Kind
 from gateway.policy.retention import Held
 from gateway.recording.coverage import coverage_of
 from gateway.recording.janitor import Janitor
-from gateway.recording.needs import FileThread
 from gateway.recording.shelf import Shelf, Space
 from gateway.site import Site
 from gateway.store import Journal
+from gateway.store.files import FileThread
 from gateway.store.library import Library, LibraryUnusable
 from tests.clocks import ManualClock
 from tests.recording.world import MINUTE, put, shelve, site_of
@@ -226,7 +226,7 @@ async def test_i7_a_loop_that_does_not_answer_deletes_nothing(
     house.hire(with_retention(house.site, delete_after_days=90))
     rows, _ = await house.library.oldest("cam-1", 10, held=Held([]))
     await house.library.condemn([row.id for row in rows], at=house.clock.now())
-    monkeypatch.setattr("gateway.recording.needs.ANSWER_LIMIT_S", 0.05)
+    monkeypatch.setattr("gateway.store.files.ANSWER_LIMIT_S", 0.05)
 
     async def never(camera: str | None = None, *, at: datetime | None = None) -> list[object]:
         await asyncio.Event().wait()

@@ -11,10 +11,10 @@ from gateway.clock import to_ms
 from gateway.model import ClockState
 from gateway.recording import placer
 from gateway.recording.inventory import Inventory
-from gateway.recording.needs import FileThread
 from gateway.recording.placer import Placer
 from gateway.recording.protocol import SegmentFinished
 from gateway.recording.shelf import Shelf
+from gateway.store.files import FileThread
 from gateway.store.library import Library
 from gateway.store.library_rows import NewSegment
 from tests.clocks import ManualClock

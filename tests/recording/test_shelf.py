@@ -8,8 +8,8 @@ import pytest
 
 from gateway.policy.retention import Held
 from gateway.recording.inventory import Found, Inventory
-from gateway.recording.needs import FileThread
 from gateway.recording.shelf import Shelf
+from gateway.store.files import FileThread
 from gateway.store.library import Library
 from tests.recording.world import MINUTE, put, shelve
 

@@ -10,7 +10,7 @@ import pytest
 _SCRIPT = """
 mkdir -p "$1/kept" "$1/disk" &&
 mount -t tmpfs -o size=16m tmpfs "$1/kept" && mount --bind "$1/kept" "$1/disk" || exit 77
-exec "$2" -W error -m tests.recording.small_disk "$1" "$3"
+exec "$2" -W error -m "$4" "$1" "$3"
 """
 
 
@@ -23,10 +23,10 @@ async def test_a_small_disk(tmp_path: Path) -> None:
             group.create_task(play(folder, scenario))
 
 
-async def play(folder: Path, scenario: str) -> None:
+async def play(folder: Path, scenario: str, module: str = "tests.recording.small_disk") -> None:
     """In a namespace of its own; skips the test where there can be none, and fails it so in CI."""
     process = await asyncio.create_subprocess_exec(
-        *("unshare", "-Urm", "sh", "-c", _SCRIPT, "sh", str(folder), sys.executable, scenario),
+        *("unshare", "-Urm", "sh", "-c", _SCRIPT, "sh", str(folder), sys.executable, scenario, module),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

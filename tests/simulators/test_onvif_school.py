@@ -14,6 +14,8 @@ from simulators.fault import Fault
 from simulators.onvif import OnvifSimulator
 from simulators.port import ReservedPort
 from simulators.school import School
+from simulators.school_verbs import school_verbs
+from simulators.steer import Steering
 from tests.simulators.onvif_client import post, token
 
 SITE = """
@@ -151,3 +153,26 @@ def test_a_camera_without_a_user_is_refused(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"cam: .* give `username` and `password_file`"):
         School(load_site(path, DRIVERS))
+
+
+async def test_what_a_camera_shows_can_be_said(school: School, tmp_path: Path) -> None:
+    """`picture` covers the camera behind ONVIF, and refuses what is no camera or no picture."""
+    steering = Steering(school_verbs(school))
+    await school.start()
+    try:
+        assert await steering.obey("picture cam black") == "ok"
+        camera = simulator_of(school).camera
+        jpeg = await asyncio.to_thread(camera.snapshot)
+        (tmp_path / "black.jpg").write_bytes(jpeg)
+
+        def brightness() -> float:
+            with av.open(str(tmp_path / "black.jpg")) as picture:
+                frame = next(picture.decode(video=0))
+                assert isinstance(frame, av.VideoFrame)
+                return float(frame.to_ndarray(format="gray").mean())
+
+        assert await asyncio.to_thread(brightness) < 30
+        assert "there are: cam" in await steering.obey("picture siren black")
+        assert await steering.obey("picture cam upside-down") != "ok"
+    finally:
+        await school.stop()

@@ -3,13 +3,16 @@
 import asyncio
 import hashlib
 import os
+import socket
+import time
 from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.uplink import Uplink
-from gateway.uplink.snapshots import MOST_BYTES
+from gateway.uplink.snapshots import MOST_BYTES, SEND_BUFFER
 from gateway.wire import uuid7
 from simulators.county.county import County
+from simulators.proxy import FaultProxy
 from tests.clocks import START
 from tests.mosquitto import mosquitto
 from tests.uplink.world import World, party, world
@@ -81,7 +84,12 @@ async def test_a_snapshot_that_the_broker_did_not_acknowledge_goes_again(tmp_pat
         assert not shelf.taken
         await broker.start()
         await until(gateway.skip_until_connected, 20)
-        await until(lambda: len(shelf.taken) == 2, 20)
+
+        def taken() -> bool:
+            gateway.clock.skip(5)  # its rest is longer if the last skip fell into a flight
+            return len(shelf.taken) == 2
+
+        await until(taken, 20)
 
 
 async def test_alarms_go_before_snapshots(tmp_path: Path) -> None:
@@ -154,3 +162,97 @@ async def test_a_shelf_that_fails_is_asked_again(tmp_path: Path) -> None:
             return bool(shelf.taken)
 
         await until(taken, 20)
+
+
+async def test_an_alarm_overtakes_a_snapshot_on_a_thin_line(tmp_path: Path) -> None:
+    """64 kbit/s for all connections together, a snapshot of 100 KiB half way: an alarm reaches the county in 3 s, and the snapshot gets there."""
+    shelf = Shelf(100 * 1024)
+    async with mosquitto(tmp_path) as broker, party(broker.port, "campus/#") as listener:
+        proxy = FaultProxy("127.0.0.1", broker.port)
+        await proxy.start()
+        proxy.up.shared, proxy.up.bytes_per_second = True, 8000
+        try:
+            async with world(
+                tmp_path, proxy.port, start=False, uplink='confirm = "broker"', broker="keepalive_s = 5"
+            ) as gateway:
+                await begin(gateway, shelf)
+                await gateway.connected()
+                begun = proxy.up.passed_bytes
+                await until(lambda: proxy.up.passed_bytes > begun + 20_000, 20)
+                for _ in range(2):
+                    pressed = time.monotonic()
+                    heard = [name for name, _, _ in listener.heard].count("event/alarm")
+                    await gateway.press()
+                    await until(
+                        lambda heard=heard: (  # type: ignore[misc]
+                            [name for name, _, _ in listener.heard].count("event/alarm") > heard
+                        ),
+                        10,
+                    )
+                    assert time.monotonic() - pressed < 3
+                    assert not shelf.taken
+                await until(lambda: bool(shelf.taken), 40)
+                assert proxy.connections == 2, "the alarms' own connection was never lost"
+        finally:
+            await proxy.stop()
+
+
+async def test_the_kernel_is_given_little_of_a_snapshot(tmp_path: Path) -> None:
+    """What the kernel holds can't be overtaken: 8 KiB at most of the snapshot that a stuck line does not take."""
+    shelf = Shelf(MOST_BYTES)
+    async with mosquitto(tmp_path) as broker, world(tmp_path, broker.port, start=False) as gateway:
+        await begin(gateway, shelf)
+        await gateway.connected()
+        lane = gateway.uplink._snapshots
+        await until(lambda: lane._bridge is not None)
+        assert lane._bridge is not None
+        sock = lane._bridge._socket._current()
+        assert sock is not None
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * SEND_BUFFER
+
+
+async def test_a_broker_that_refuses_a_second_connection_still_gets_the_alarms(tmp_path: Path) -> None:
+    """One connection is all it takes: alarms go on over it, the snapshot waits, and `degraded` says so."""
+    shelf = Shelf(20_000)
+    async with mosquitto(tmp_path) as broker, party(broker.port, "campus/#"):
+        proxy = FaultProxy("127.0.0.1", broker.port)
+        await proxy.start()
+        try:
+            async with world(tmp_path, proxy.port, uplink='confirm = "broker"') as gateway:
+                await gateway.connected()
+                proxy.drop_chance = 1.0
+                lane = gateway.uplink._snapshots
+                lane._shelf = shelf
+                lane.wake()
+                await until(
+                    lambda: any("snapshot-not-taken" in why for why in gateway.uplink.view().degraded), 20
+                )
+                await gateway.press()
+                await gateway.delivered()
+                assert not shelf.taken
+        finally:
+            await proxy.stop()
+
+
+async def test_a_broker_that_ends_the_first_connection_for_the_second_loses_no_alarm(tmp_path: Path) -> None:
+    """It takes the user's name for the client id: the line is lost once, comes back, and the snapshot waits a minute at least."""
+    shelf = Shelf(300_000)
+    (tmp_path / "password").write_text("secret")
+    login = f'username = "school"\npassword_file = "{tmp_path / "password"}"'
+    async with mosquitto(tmp_path, extra=["use_username_as_clientid true"]) as broker:
+        proxy = FaultProxy("127.0.0.1", broker.port)
+        await proxy.start()
+        try:
+            async with world(
+                tmp_path, proxy.port, start=False, uplink='unrouted = "accept"', broker=login
+            ) as gateway:
+                proxy.up.bytes_per_second = 100_000
+                await begin(gateway, shelf)
+                await until(lambda: proxy.connections >= 3, 20)
+                for _ in range(3):
+                    await gateway.press()
+                    await gateway.delivered()
+                assert proxy.connections == 3, "the line, the snapshot's, the line again"
+                assert not shelf.taken
+        finally:
+            await proxy.stop()

@@ -3,7 +3,8 @@
 import { span } from "./dom.js";
 import { say, words } from "./words.js";
 
-export const FAULTS = new Set(["fault", "device-lost", "bus-lost", "battery", "clock", "camera-covered", "camera-frozen", "camera-moved", "retention-risk",
+export const FAULTS = new Set(["fault", "device-lost", "bus-lost", "battery", "clock", "camera-covered", "camera-frozen", "camera-moved",
+  "camera-black", "camera-bright", "camera-blurred", "camera-signal", "retention-risk",
   "disk", "certificate", "unparsed", "unknown-sender", "site-file", "point-untested", "recording-lost"]);
 
 export const isAcknowledged = (alarm) => alarm.acknowledged_at !== null;

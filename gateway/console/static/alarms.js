@@ -8,6 +8,7 @@ import { ago, el, icon, setText, span, time, toast } from "./dom.js";
 import { Evidence } from "./evidence.js";
 import { askClose, askShelve, showDetails } from "./dialogs.js";
 import { say, words } from "./words.js";
+import { WhyWrong } from "./watch.js";
 
 const SEVERITIES = ["critical", "high", "medium", "low"];
 const SETTLE_MS = 400;
@@ -115,6 +116,7 @@ class Card {
     this.facts = el("ul", { class: "facts" });
     this.drill = el("p", { class: "drill-mark" }, icon("drill"), el("strong", {}, words.drill), el("span", {}, words.drillNote));
     this.evidence = new Evidence();
+    this.whyWrong = new WhyWrong();
     this.hint = el("p", { class: "hint" });
     this.buttons = {
       acknowledge: this.button("acknowledge", "primary", () => this.acknowledge()),
@@ -125,7 +127,7 @@ class Card {
     };
     this.element = el("li", { class: "card" },
       el("div", { class: "body" }, this.drill, el("div", { class: "what" }, this.badge, this.kind), this.where,
-        el("p", { class: "times" }, this.when, this.age), this.state, this.facts, this.evidence.element),
+        el("p", { class: "times" }, this.when, this.age), this.state, this.facts, this.whyWrong.element, this.evidence.element),
       el("div", { class: "acts" }, this.buttons.acknowledge, this.buttons.close, this.hint,
         el("div", { class: "lesser" }, this.buttons.shelve, this.buttons.unshelve, this.buttons.details)));
   }
@@ -198,7 +200,9 @@ class Card {
     this.when.dateTime = alarm.raised_at;
     setText(this.when, time(alarm.raised_at));
     setText(this.age, ago(alarm.raised_at));
-    if (this.element.isConnected) this.evidence.tick(alarm);
+    if (!this.element.isConnected) return;
+    this.evidence.tick(alarm);
+    this.whyWrong.tick(alarm);
   }
 }
 

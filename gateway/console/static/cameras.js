@@ -7,6 +7,7 @@ import { Picture } from "./picture.js";
 import { Playback } from "./playback.js";
 import { LivePlayer } from "./player.js";
 import { Timeline } from "./timeline.js";
+import { WatchPanel } from "./watch.js";
 import { say, words } from "./words.js";
 
 const EVERY_MS = 5000;
@@ -102,22 +103,25 @@ class CameraPage {
     this.at = Date.parse(stamp);
     this.state = el("p", { class: "camera-state" });
     this.stage = el("div", {});
+    this.watch = new WatchPanel(camera);
     this.timeline = new Timeline(camera, (at) => this.play(at));
     this.element = el("div", { class: "camera-page", "data-camera": camera.id },
       el("div", { class: "camera-head" }, el("a", { class: "act", href: "#cameras" }, words.allCameras), el("h2", {}, camera.name, el("small", {}, camera.zone?.name ?? "")), this.state,
         el("button", { type: "button", class: "act", "data-act": "export", onclick: () => this.export() }, words.exportFootage)),
-      this.stage, this.timeline.element);
+      this.stage, this.timeline.element, this.watch.element);
     this.update(camera);
   }
 
   start() {
     this.timeline.start();
+    this.watch.start();
     if (Number.isNaN(this.at)) this.live();
     else this.play(this.at);
   }
 
   stop() {
     this.timeline.stop();
+    this.watch.stop();
     this.player?.stop();
   }
 

@@ -1,5 +1,6 @@
 // The desk: follows the gateway live, and shows what happens and where before anything else.
 
+import { AccessLog } from "./accesslog.js";
 import { isSilent, kindOf, whereOf } from "./alarm.js";
 import { AlarmList } from "./alarms.js";
 import { session, signOut, whyNoEvents } from "./api.js";
@@ -8,7 +9,7 @@ import { DevicesView } from "./devices.js";
 import { askDrill } from "./dialogs.js";
 import { el, serverNow, setServerTime, setText, setTimeZone, tickRemaining, toast } from "./dom.js";
 import { Frame, VIEWS } from "./frame.js";
-import { History, accessLog } from "./lists.js";
+import { History } from "./lists.js";
 import { Live } from "./live.js";
 import { Noise, isWaiting } from "./noise.js";
 import { Poll } from "./poll.js";
@@ -248,18 +249,8 @@ export class Desk {
     if (this.view === "cameras") cameras.show(rest);
     else cameras.hide();
     if (this.view === "history") this.frame.show(new History().load().element);
-    if (this.view === "log") this.showLog();
+    if (this.view === "log") this.frame.show(new AccessLog().load().element);
     this.ask();
-  }
-
-  async showLog() {
-    this.frame.show(el("p", { class: "empty" }, words.loading));
-    try {
-      const list = await accessLog();
-      if (this.view === "log") this.frame.show(list);
-    } catch (error) {
-      this.frame.show(el("p", { class: "empty" }, error.message));
-    }
   }
 
   tick() {

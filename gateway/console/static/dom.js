@@ -113,10 +113,23 @@ export function time(stamp) {
 /** The date of a moment (milliseconds since 1970). */
 export const dateOf = (at) => dateFormat.format(at) + zoneMark;
 
+/** Seconds since midnight that a clock of the school's shows at a moment (milliseconds since 1970). */
+function clockSeconds(at) {
+  const { hour, minute, second } = Object.fromEntries(clockFormat.formatToParts(at).map((part) => [part.type, Number(part.value)]));
+  return (hour * 60 + minute) * 60 + second;
+}
+
+/** The moment nearest to that one at which a clock shows so many seconds since midnight: clocks may change in between. */
+export function whenClockShows(seconds, near) {
+  const off = seconds - clockSeconds(near);
+  const day = 86400;
+  return near + (off - day * Math.round(off / day)) * 1000;
+}
+
 /** When the day of a moment began, in the school's time zone; milliseconds since 1970. */
 export function dayStart(at) {
-  const parts = Object.fromEntries(clockFormat.formatToParts(at).map((part) => [part.type, Number(part.value)]));
-  return Math.floor(at / 1000) * 1000 - ((parts.hour * 60 + parts.minute) * 60 + parts.second) * 1000;
+  const whole = Math.floor(at / 1000) * 1000;
+  return whenClockShows(0, whole - clockSeconds(whole) * 1000);
 }
 
 /** How long something is, in words. */

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { addressOf } from "./cameras.js";
-import { el, icon, time } from "./dom.js";
+import { el, icon, setText, time } from "./dom.js";
 import { say, words } from "./words.js";
 
 const EVERY_MS = 2000;
@@ -10,6 +10,19 @@ const OFTEN_MS = 3 * 60000; // a clip is there a minute or two after the press
 const SELDOM_MS = 60000;
 
 let asking = false; // one question at a time for all cards, so that a storm costs no more than calm
+let names = null; // of the cameras, asked for once
+
+/** What a camera is called; its id while nobody has said. */
+async function nameOf(camera) {
+  names ??= get("/api/cameras").then(({ cameras }) => new Map(cameras.map((one) => [one.id, one.name])));
+  try {
+    return (await names).get(camera) ?? camera;
+  } catch (error) {
+    console.warn(error.message); // the next alarm asks again
+    names = null;
+    return camera;
+  }
+}
 
 export class Evidence {
   constructor() {
@@ -35,8 +48,10 @@ export class Evidence {
     }
     this.alarm = alarm;
     this.element.hidden = alarm.cameras.length === 0;
-    const links = alarm.cameras.map((camera) => el("a", { class: "act quiet", href: addressOf(camera), "data-live": camera }, icon("lit"), `${words.liveView} ${camera}`));
-    if (links.length !== this.cameras.children.length) this.cameras.replaceChildren(...links);
+    const cameras = alarm.cameras.join(" ");
+    if (cameras === this.linked) return;
+    this.linked = cameras;
+    this.cameras.replaceChildren(...alarm.cameras.map(liveLink));
   }
 
   async ask(alarm) {
@@ -58,6 +73,12 @@ export class Evidence {
     this.shown = looks;
     this.strip.replaceChildren(...evidence.map(piece));
   }
+}
+
+function liveLink(camera) {
+  const text = el("span", {}, `${words.liveView} ${camera}`);
+  nameOf(camera).then((name) => setText(text, `${words.liveView} ${name}`));
+  return el("a", { class: "act quiet", href: addressOf(camera), "data-live": camera }, icon("lit"), text);
 }
 
 function piece(one) {

@@ -1,4 +1,4 @@
-// The quieter views: past alarms, the access log.
+// The past alarms.
 
 import { get } from "./api.js";
 import { ago, el, icon, time } from "./dom.js";
@@ -47,15 +47,4 @@ function past(alarm) {
       el("p", { class: "dim" }, [time(alarm.raised_at), ago(alarm.raised_at), responseOf(alarm), who].filter(Boolean).join(words.stop))),
     el("span", { class: `verdict ${alarm.closed_at === null ? "open" : alarm.verdict ?? ""}` }, verdict),
     el("button", { type: "button", class: "act quiet", onclick: () => showDetails(alarm) }, words.details));
-}
-
-/** Who signed in and who looked at footage. */
-export async function accessLog() {
-  const answer = await get("/api/access-log");
-  if (answer.entries.length === 0) return el("p", { class: "empty" }, words.noLog);
-  return el("div", {}, el("p", { class: "dim" }, words.logNote), el("ol", { class: "past" }, ...answer.entries.map((entry) => el("li", { class: "row log" },
-    el("time", { datetime: entry.at }, time(entry.at)),
-    el("strong", {}, entry.actor.display),
-    el("span", {}, words.actions[entry.action] ?? entry.action),
-    el("span", { class: "dim" }, [entry.camera, entry.from ? time(entry.from) : null, entry.to ? time(entry.to) : null, entry.reason].filter(Boolean).join(words.stop))))));
 }

@@ -2,13 +2,16 @@
 
 import { getReady } from "./api.js";
 import { ask, choice } from "./dialogs.js";
-import { el, serverNow, setText, time } from "./dom.js";
+import { el, icon, serverNow, setText, time, toast } from "./dom.js";
 import { say, words } from "./words.js";
 
 const LENGTH_MS = 5 * 60000;
 const NOT_YET_MS = 3000; // what is being written is there a little later
 
 const stamp = (at) => new Date(at).toISOString();
+
+const intervals = (response, header) => (response.headers.get(header) ?? "").split(", ").filter(Boolean).map((part) => part.split("/").map((at) => Date.parse(at)));
+const leftOutText = ([from, to]) => say(words.leftOut, { from: time(stamp(from)), to: time(stamp(to)) });
 
 export class Playback {
   /** `closed()` goes back to live. */
@@ -19,7 +22,8 @@ export class Playback {
     this.video.addEventListener("timeupdate", () => this.tick());
     this.when = el("p", { class: "picture-age", role: "status" });
     this.problem = el("p", { class: "problem", role: "alert" });
-    this.element = el("div", { class: "player" }, el("div", { class: "picture playback" }, this.video, this.when), this.problem,
+    this.rest = el("div", { class: "player-acts" });
+    this.element = el("div", { class: "player" }, el("div", { class: "picture playback" }, this.video, this.when), this.problem, this.rest,
       el("div", { class: "player-acts" }, el("button", { type: "button", class: "act", onclick: closed }, words.backToLive),
         el("button", { type: "button", class: "act", onclick: () => this.open(this.from - LENGTH_MS) }, words.earlier),
         el("button", { type: "button", class: "act", onclick: () => this.open(this.to) }, words.later)));
@@ -31,18 +35,20 @@ export class Playback {
     return `/api/cameras/${encodeURIComponent(this.camera.id)}/clip?from=${stamp(from)}&to=${stamp(to)}${why}`;
   }
 
-  async open(from) {
+  async open(from, until = Infinity) {
     this.stop();
     const asking = (this.asking = new AbortController());
     this.from = Math.floor(from / 1000) * 1000;
-    this.to = Math.min(this.from + LENGTH_MS, Math.floor((serverNow() - NOT_YET_MS) / 1000) * 1000);
+    this.to = Math.min(this.from + LENGTH_MS, until, Math.floor((serverNow() - NOT_YET_MS) / 1000) * 1000);
     this.shown = [];
+    this.rest.replaceChildren();
     this.problem.textContent = this.to > this.from ? "" : words.notYet;
     if (this.to <= this.from) return;
     setText(this.when, words.preparing);
     try {
       const response = await getReady(this.address(this.from, this.to), asking.signal);
-      this.shown = (response.headers.get("X-Footage") ?? "").split(", ").filter(Boolean).map((part) => part.split("/").map((at) => Date.parse(at)));
+      this.shown = intervals(response, "X-Footage");
+      this.rest.replaceChildren(...intervals(response, "X-Footage-Left-Out").map((part) => this.leftOut(part)));
       this.video.src = this.address(this.from, this.to);
       this.video.play().catch(() => {});
       this.tick();
@@ -51,6 +57,11 @@ export class Playback {
       setText(this.when, "");
       this.problem.textContent = error.message;
     }
+  }
+
+  /** What this clip can't hold, and the way to it. */
+  leftOut([from, to]) {
+    return el("button", { type: "button", class: "act", "data-act": "left-out", onclick: () => this.open(from, to) }, icon("bad"), leftOutText([from, to]));
   }
 
   stop() {
@@ -82,7 +93,8 @@ export class Playback {
         const to = Math.min(from + Number(form.get("minutes")) * 60000, Math.floor((serverNow() - NOT_YET_MS) / 1000) * 1000);
         if (to <= from) throw new Error(words.notYet);
         const found = this.address(from, to, form.get("reason").trim());
-        await getReady(found, AbortSignal.timeout(600000));
+        const response = await getReady(found, AbortSignal.timeout(600000));
+        for (const part of intervals(response, "X-Footage-Left-Out")) toast(leftOutText(part), "error");
         return found;
       },
     });

@@ -1,10 +1,11 @@
 // Live video of one camera: what the gateway records, fragment by fragment, in a <video>. It never claims to be live when
-// it is not: it says how old the last fragment is, and turns grey when that is too old. Where the browser can't play it,
+// it is not: it says how old the picture is, its way here included, and turns grey when that is too old. Where the browser can't play it,
 // pictures are shown instead, and that is said.
 
 import { openStream } from "./api.js";
-import { el, icon, setText, span } from "./dom.js";
+import { el, icon, serverNow, setText, span } from "./dom.js";
 import { Picture } from "./picture.js";
+import { Reference } from "./reference.js";
 import { say, words } from "./words.js";
 
 const OLD_MS = 5000;
@@ -24,7 +25,7 @@ export class LivePlayer {
     this.stage = el("div", { class: "picture live old" }, this.video, this.age);
     this.element = el("div", { class: "player" }, this.stage, this.note);
     this.failures = 0;
-    this.heard = null;
+    this.reference = null;
     this.problem = "";
   }
 
@@ -69,18 +70,21 @@ export class LivePlayer {
   }
 
   async play(type, reader, signal) {
+    this.reference = null;
     const source = new MediaSource();
     const address = URL.createObjectURL(source);
     this.video.src = address;
     await once(source, "sourceopen", signal);
     URL.revokeObjectURL(address);
     const buffer = source.addSourceBuffer(type);
+    const reference = new Reference();
     for (;;) {
       const { done, value } = await reader.read();
       if (done || signal.aborted || !this.running) return;
+      reference.feed(value);
       buffer.appendBuffer(value);
       await once(buffer, "updateend", signal);
-      this.heard = performance.now();
+      this.reference = reference;
       this.problem = "";
       this.keepUp();
       if (this.video.readyState >= 2) this.failures = 0;
@@ -100,12 +104,11 @@ export class LivePlayer {
     if (this.video.paused) this.video.play().catch(() => { this.problem = words.liveBlocked; });
   }
 
-  /** How old what is on the screen is, as far as this browser can know. */
+  /** How old what is on the screen is, by the gateway's clock; infinite while nothing is. */
   ageMs() {
-    if (this.heard === null) return Infinity;
-    const { buffered } = this.video;
-    const ahead = buffered.length ? Math.max(0, buffered.end(buffered.length - 1) - this.video.currentTime) : 0;
-    return performance.now() - this.heard + ahead * 1000;
+    const came = this.video.readyState >= 2 ? (this.reference?.cameAt(this.video.currentTime) ?? null) : null;
+    if (came !== null) this.shown = came;
+    return this.shown === undefined ? Infinity : Math.max(0, serverNow() - this.shown);
   }
 
   tick() {
@@ -114,7 +117,7 @@ export class LivePlayer {
     const old = age > OLD_MS || this.video.readyState < 2;
     this.stage.classList.toggle("old", old);
     this.stage.dataset.live = String(!old);
-    if (this.heard === null) setText(this.age, this.problem || words.connectingLive);
+    if (age === Infinity) setText(this.age, this.problem || words.connectingLive);
     else if (old) this.age.replaceChildren(icon("off"), [say(words.pictureOld, { age: span(age) }), this.problem].filter(Boolean).join(words.stop));
     else this.age.replaceChildren(el("b", { class: "live-mark" }, words.live), ` ${say(words.liveDelay, { age: span(age) })}`);
   }

@@ -1,7 +1,7 @@
 // A day of one camera's footage as a bar: what was recorded, what was not and why. A click picks a time.
 
 import { get } from "./api.js";
-import { dateOf, dayStart, el, serverNow, setText, time } from "./dom.js";
+import { dateOf, dayStart, el, serverNow, setText, time, whenClockShows } from "./dom.js";
 import { say, words } from "./words.js";
 
 const DAY_MS = 86400000;
@@ -15,9 +15,10 @@ export class Timeline {
   constructor(camera, picked) {
     this.camera = camera;
     this.picked = picked;
-    this.day = dayStart(serverNow());
+    this.setDay(serverNow());
     this.date = el("strong", { class: "day" });
     this.next = el("button", { type: "button", class: "act", onclick: () => this.move(1) }, words.nextDay);
+    this.hours = el("div", { class: "hours", "aria-hidden": "true" });
     this.bar = el("div", { class: "bar-of-day", role: "img", onclick: (event) => this.click(event) });
     this.hover = el("p", { class: "dim bar-text" });
     this.bar.addEventListener("pointermove", (event) => this.tell(event));
@@ -26,7 +27,7 @@ export class Timeline {
     this.element = el("section", { class: "timeline" }, el("h2", {}, words.timeline),
       el("div", { class: "day-row" }, el("button", { type: "button", class: "act", onclick: () => this.move(-1) }, words.previousDay), this.date, this.next,
         el("label", { class: "pick" }, this.clock), el("button", { type: "button", class: "act primary", "data-act": "play", onclick: () => this.pickClock() }, words.playFrom)),
-      el("div", { class: "bar-frame" }, this.bar, hours()), this.hover, this.problem, legend());
+      el("div", { class: "bar-frame" }, this.bar, this.hours), this.hover, this.problem, legend());
   }
 
   start() {
@@ -39,16 +40,24 @@ export class Timeline {
   }
 
   move(days) {
-    this.day = dayStart(this.day + days * DAY_MS + DAY_MS / 2);
+    this.setDay(this.day + days * DAY_MS + DAY_MS / 2);
     this.load();
+  }
+
+  /** The day of a moment: of 23 or 25 hours where clocks change. */
+  setDay(at) {
+    this.day = dayStart(at);
+    this.end = dayStart(this.day + DAY_MS + DAY_MS / 2);
+    this.length = this.end - this.day;
   }
 
   async load() {
     const day = this.day;
     setText(this.date, dateOf(day));
-    this.next.disabled = day + DAY_MS > serverNow();
+    this.next.disabled = this.end > serverNow();
+    this.hours.replaceChildren(...hours(day, this.length));
     try {
-      const answer = await get(`/api/cameras/${encodeURIComponent(this.camera.id)}/recordings?from=${stamp(day)}&to=${stamp(day + DAY_MS)}`);
+      const answer = await get(`/api/cameras/${encodeURIComponent(this.camera.id)}/recordings?from=${stamp(day)}&to=${stamp(this.end)}`);
       if (day === this.day) this.show(answer);
       this.problem.textContent = "";
     } catch (error) {
@@ -68,7 +77,7 @@ export class Timeline {
   }
 
   part({ from, to }, style, text) {
-    const place = (at) => (100 * (Math.min(Math.max(Date.parse(at), this.day), this.day + DAY_MS) - this.day)) / DAY_MS;
+    const place = (at) => (100 * (Math.min(Math.max(Date.parse(at), this.day), this.end) - this.day)) / this.length;
     const whole = `${text} ${time(from)} – ${time(to)}`;
     const part = el("span", { class: `part ${style}`, title: whole, "data-text": whole });
     part.style.left = `${place(from)}%`;
@@ -78,7 +87,7 @@ export class Timeline {
 
   at(event) {
     const box = this.bar.getBoundingClientRect();
-    return this.day + Math.round((DAY_MS * (event.clientX - box.left)) / box.width);
+    return this.day + Math.round((this.length * (event.clientX - box.left)) / box.width);
   }
 
   tell(event) {
@@ -91,12 +100,20 @@ export class Timeline {
 
   pickClock() {
     const [hour, minute, second] = this.clock.value.split(":").map(Number);
-    this.picked(this.day + ((hour * 60 + minute) * 60 + (second || 0)) * 1000);
+    this.picked(clockOn(this.day, (hour * 60 + minute) * 60 + (second || 0)));
   }
 }
 
-function hours() {
-  return el("div", { class: "hours", "aria-hidden": "true" }, ...[0, 6, 12, 18, 24].map((hour) => el("span", {}, `${hour}`)));
+/** When a clock of that day shows so many seconds since midnight. */
+const clockOn = (day, seconds) => whenClockShows(seconds, day + seconds * 1000);
+
+function hours(day, length) {
+  const entry = (hour) => {
+    const mark = el("span", {}, `${hour}`);
+    mark.style.left = `${hour === 24 ? 100 : (100 * (clockOn(day, hour * 3600) - day)) / length}%`;
+    return mark;
+  };
+  return [0, 6, 12, 18, 24].map(entry);
 }
 
 function legend() {

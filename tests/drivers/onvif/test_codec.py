@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers.onvif.addresses import port_of, rewritten, rewritten_picture, rewritten_stream
-from drivers.onvif.answers import Fault, Garbled, LoginRefused, NoService, read_answer
+from drivers.onvif.answers import Fault, Garbled, LoginRefused, NoService, capabilities_of, read_answer
 from drivers.onvif.codec import Happening, boolean, happening, local_names, moment, notifications
-from drivers.onvif.described import capabilities_of
 from drivers.onvif.markup import MOST_ELEMENTS, NotXml, read
 from drivers.onvif.settings import BusKeys, PointKeys
 from drivers.onvif.skew import Skew, skew_of

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from drivers.onvif.driver import OnvifDriver
-from drivers.onvif.memory import FIRST_WAIT_S, MOST_TOPICS, WAIT_S, Memory
+from drivers.onvif.memory import MOST_TOPICS, WAITS_S, WINDOW_S, Memory
 from drivers.onvif.settings import SiteConnection
 from gateway.clock import SystemClock
-from gateway.errors import DeviceRefused
+from gateway.errors import DeviceRefused, DeviceUnavailable
 from simulators.onvif import Auth, OnvifSimulator, Quirk
 from tests.drivers.contract import supervised
-from tests.drivers.onvif.cameras import OnvifUnderTest, camera, connection_of
+from tests.drivers.onvif.cameras import BUTTON, OnvifUnderTest, camera, connection_of
 from tests.drivers.recorder import Recorder
 from tests.wait import until
 
@@ -64,14 +64,79 @@ async def test_the_account_is_never_locked_by_us(tmp_path: Path) -> None:
     assert not simulator._gate.locked
     assert "cameras lock an account" in words[-1]
 
-    clock.ahead = FIRST_WAIT_S + 1
+    clock.ahead = WAITS_S[0] + 1
+    await refusal(tmp_path, simulator, memory, clock, "wrong")
+    assert simulator.failed_logins == 3, "soon, and with one scheme alone"
+    clock.ahead += WAITS_S[0] + 1
+    await refusal(tmp_path, simulator, memory, clock, "wrong")
+    assert simulator.failed_logins == 3
+    clock.ahead += WAITS_S[1]
     await refusal(tmp_path, simulator, memory, clock, "wrong")
     assert simulator.failed_logins == 4
-    clock.ahead += FIRST_WAIT_S + 1
-    await refusal(tmp_path, simulator, memory, clock, "wrong")
-    assert simulator.failed_logins == 4
-    assert WAIT_S > FIRST_WAIT_S
     await simulator.stop()
+
+
+@pytest.mark.parametrize("auth", [Auth.DIGEST, Auth.WSS, Auth.DIGEST_AND_WSS])
+async def test_never_five_failures_within_ten_minutes(tmp_path: Path, auth: Auth) -> None:
+    """Whenever it is tried, every half minute for three hours."""
+    simulator = camera(auth=auth)
+    await simulator.start()
+    memory, clock = Memory(), Jumping()
+    seen: list[int] = []
+    for _ in range(360):
+        await refusal(tmp_path, simulator, memory, clock, "wrong")
+        seen.append(simulator.failed_logins)
+        clock.ahead += 30
+    await simulator.stop()
+
+    window = int(WINDOW_S // 30)
+    assert max(after - before for before, after in zip(seen, seen[window:], strict=False)) < 5
+    assert seen[-1] > 4, "it is tried again"
+
+
+async def test_a_camera_that_refuses_while_it_starts(tmp_path: Path) -> None:
+    """Its button is heard after a minute, and not after ten."""
+    simulator = camera(Quirk.LOCKS_ACCOUNT)
+    simulator._gate.closed = True
+    await simulator.start()
+    memory, clock = Memory(), Jumping()
+    await refusal(tmp_path, simulator, memory, clock, "camera")
+    simulator._gate.closed = False
+    clock.ahead = WAITS_S[0] + 1
+    sink = Recorder()
+    driver = OnvifDriver(as_ours(connection_of(tmp_path, simulator)), clock, memory)
+    run = asyncio.create_task(driver.run(sink))
+    await until(lambda: bool(sink.signals))
+    run.cancel()
+    await asyncio.wait({run}, timeout=2)
+    await simulator.stop()
+
+
+async def test_outputs_and_pictures_do_not_lock_the_account(tmp_path: Path) -> None:
+    """The password is changed while we listen: however often a relay and a picture are asked for, four failures at most."""
+    simulator = camera(Quirk.LOCKS_ACCOUNT)
+    await simulator.start()
+    memory, clock, sink = Memory(), Jumping(), Recorder()
+    relay = '[[device.output]]\nid = "siren"\nkind = "sounder"\nrelay = "R_1"\n'
+    connection = connection_of(tmp_path, simulator, "pull_s = 1\n", BUTTON + relay)
+    driver = OnvifDriver(as_ours(connection), clock, memory)
+    run = asyncio.create_task(driver.run(sink))
+    await until(lambda: bool(sink.signals))
+    await driver.streams()
+    simulator.change_password("another")
+    while not run.done():
+        for ask in (driver.switch("siren", on=True), driver.picture()):
+            with pytest.raises((DeviceRefused, DeviceUnavailable)):
+                await ask
+        await asyncio.sleep(0)
+    assert isinstance(run.exception(), DeviceRefused)
+    for _ in range(20):
+        await refusal(tmp_path, simulator, memory, clock, "camera")
+        clock.ahead += 25
+    await simulator.stop()
+
+    assert simulator.failed_logins <= 4
+    assert not simulator.locked
 
 
 async def test_a_new_password_is_tried_at_once(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ async def test_a_camera_that_is_well(tmp_path: Path) -> None:
         "inputs of the site file: DI_1",
         "inputs that the site file does not name: DI_2",
         "relays that the site file does not name: R_1",
-        "DI_1 true",
+        "DI_1 true (button in alarm)",
     ):
         assert words in text
     assert simulator.subscriptions == 0

@@ -208,7 +208,10 @@ async def test_hostile_answers_in_mid_session(tmp_path: Path) -> None:
         simulator.quirks = frozenset({Quirk.SOAP_BOMB})
         await until(lambda: bool(sink.garbage))
         simulator.quirks = frozenset()
-        await hears_its_button(sink, simulator)
+        simulator.set_input("DI_1", True)  # noqa: FBT003 - its own way
+        await until(lambda: Level.ACTIVE in sink.levels_of("button"))
+        simulator.set_input("DI_1", False)  # noqa: FBT003 - its own way
+        await until(lambda: (Level.NORMAL, Origin.EVENT) in sink.told_of("button"))
 
         assert not run.done()
 
