@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.driver import ConnectedDevice, ConnectedPoint, Connection
-from gateway.site.models import Login
+from gateway.site.tables import Login
 
 #: What a camera tells of itself beside its inputs, as `event` names it.
 Event = Literal[

@@ -17,7 +17,7 @@ from gateway.evidence.stats import EvidenceStats
 from gateway.model import GATEWAY, Kind
 from gateway.policy.backoff import Backoff
 from gateway.site import Site
-from gateway.site.models import UploadSettings
+from gateway.site.footage import UploadSettings
 from gateway.store.evidence_rows import EvidenceRow
 from gateway.store.files import FileThread
 from gateway.store.library import Library

@@ -110,7 +110,7 @@ class Cutter:
         self._span.last = arrival
         if self._fresh:
             self._span.observe(arrival, self._timeline.seconds(stamp.dts - file.first_dts))
-            if self._span.settled(arrival):
+            if self._span.settled(arrival) and file.written:
                 self._settle(file)
         return self._write(file, packet, stamp)
 
@@ -140,7 +140,10 @@ class Cutter:
     def _begin(self, arrival: float, stamp: Stamp) -> None:
         ended_ms = self._span.end_ms(arrival) if self._file is not None else None
         self._close(self._span.end_ms(arrival))
-        first, self._since, self._cut = self._since, None, False
+        described = self._description.template.codec_context
+        if not (described.width and described.height):
+            raise Interrupted(Cause.CAMERA, "describes no picture that can be", refused=True)
+        first, self._cut = self._since, False
         self._fresh = first is not None
         # To close a file takes time: the wall clock as it was when the packet came.
         wall = self._clock.now().timestamp() - (self._clock.monotonic() - arrival)
@@ -181,7 +184,7 @@ class Cutter:
             if self._bad > _BAD_PACKETS:
                 raise Interrupted(Cause.CAMERA, f"sends what MP4 can't hold: {error.strerror}") from None
             return False
-        self._bad = 0
+        self._bad, self._since = 0, None
         return True
 
     def _close(self, end_ms: int) -> None:
@@ -191,6 +194,9 @@ class Cutter:
         self._syncer.ended(file)
         try:
             file.close()
+            if not file.written:
+                file.path.unlink()
+                return
         except (OSError, av.FFmpegError):
             self._abandon(file)
             return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gateway.clock import SystemClock
 from gateway.policy.backoff import Backoff
 from gateway.recording.cutter import Interrupted
+from gateway.recording.guard import Guard
 from gateway.recording.protocol import CameraTask, Cause, Report, Task
 from gateway.recording.remux import Remuxer
 from gateway.recording.syncer import Syncer
@@ -19,7 +20,13 @@ class Lane:
     """Records one camera until it ends; idle while its order is None."""
 
     def __init__(
-        self, order: CameraTask, task: Task, *, report: Callable[[Report], None], syncer: Syncer
+        self,
+        order: CameraTask,
+        task: Task,
+        *,
+        report: Callable[[Report], None],
+        syncer: Syncer,
+        guard: Guard,
     ) -> None:
         self._order: CameraTask | None = order
         self._ended = False
@@ -27,7 +34,13 @@ class Lane:
         self._lock = threading.Lock()
         self._clock = SystemClock()
         self._remuxer = Remuxer(
-            order.camera, task=task, clock=self._clock, report=report, syncer=syncer, stop=self._changed
+            order.camera,
+            task=task,
+            clock=self._clock,
+            report=report,
+            syncer=syncer,
+            guard=guard,
+            stop=self._changed,
         )
         self._thread = threading.Thread(target=self._run, name=order.camera, daemon=True)
 

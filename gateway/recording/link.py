@@ -1,20 +1,26 @@
 """What the media library does not tell of a camera's connection: whether bytes still come, and whether they are RTSP."""
 
 import array
+import contextlib
 import fcntl
 import ipaddress
 import os
 import socket
 import struct
 import termios
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+T = TypeVar("T")
 
 _RTSP_PORT = 554
 _PROBE_LIMIT_S = 1.0
 _VERSION = b"RTSP/"
-# struct tcp_info (linux/tcp.h): eight bytes, then numbers of 32 bits; the twelfth is tcpi_last_data_recv, milliseconds.
-_TCP_INFO_BYTES, _LAST_DATA_RECEIVED = 104, 8 + 11 * 4
+# struct tcp_info (linux/tcp.h): eight bytes, then 24 numbers of 32 bits; the twelfth is tcpi_last_data_recv, milliseconds.
+# Of the numbers of 64 bits behind them the fourth is tcpi_bytes_received.
+_TCP_INFO_BYTES, _LAST_DATA_RECEIVED, _BYTES_RECEIVED = 136, 8 + 11 * 4, 8 + 24 * 4 + 3 * 8
 
 
 def hears_from(url: str, within_s: float) -> bool:
@@ -29,6 +35,29 @@ def hears_from(url: str, within_s: float) -> bool:
 def connections_to(url: str) -> list[int]:
     """The descriptors of this process's TCP connections to the server of this address: one, but with an NVR's channels."""
     return [descriptor for descriptor, _ in _connections(*_address(url))]
+
+
+def received(url: str) -> dict[int, int]:
+    """How many bytes came over each of this process's TCP connections to the server of this address, by our port."""
+    return {
+        port: struct.unpack_from("=Q", info, _BYTES_RECEIVED)[0]
+        for port, info in _each(*_address(url), lambda connection, info: (connection.getsockname()[1], info))
+    }
+
+
+def cut(url: str, port: int) -> None:
+    """End the connection to the server of this address that has this port of ours: its reader finds the end."""
+
+    def end(connection: socket.socket, _info: bytes) -> None:
+        if connection.getsockname()[1] == port:
+            connection.shutdown(socket.SHUT_RDWR)
+
+    _each(*_address(url), end)
+
+
+def same_server(url: str, other: str) -> bool:
+    """Whether both addresses are one server's."""
+    return _address(url) == _address(other)
 
 
 def more_waits(descriptors: list[int], most: float) -> bool:
@@ -77,14 +106,27 @@ def _connections(host: str, port: int) -> list[tuple[int, bytes]]:
     """Descriptor and tcp_info of each TCP connection of this process to that server."""
     found = []
     for entry in Path("/proc/self/fd").iterdir():
-        try:
-            with _socket_of(int(entry.name)) as connection:
-                if connection.type is socket.SOCK_STREAM and _is_peer(connection, host, port):
-                    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-                    found.append((int(entry.name), info))
-        except OSError:
-            continue  # no socket, none that is connected, or closed meanwhile
+        with contextlib.suppress(OSError), _socket_of(int(entry.name)) as connection:
+            if (info := _info_of(connection, host, port)) is not None:
+                found.append((int(entry.name), info))
     return found
+
+
+def _each(host: str, port: int, do: Callable[[socket.socket, bytes], T]) -> list[T]:
+    """Do it with each TCP connection of this process to that server."""
+    done = []
+    for descriptor, info in _connections(host, port):
+        with contextlib.suppress(OSError), _socket_of(descriptor) as connection:
+            if _info_of(connection, host, port) is not None:  # else it was closed, and is another's by now
+                done.append(do(connection, info))
+    return done
+
+
+def _info_of(connection: socket.socket, host: str, port: int) -> bytes | None:
+    """Its tcp_info; None if it is no TCP connection to that server. Raises OSError if it is not connected."""
+    if connection.type is not socket.SOCK_STREAM or not _is_peer(connection, host, port):
+        return None
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
 
 
 def _socket_of(descriptor: int) -> socket.socket:

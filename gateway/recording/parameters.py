@@ -47,7 +47,7 @@ class Description:
     def __init__(self, stream: VideoStream) -> None:
         self.template = stream
         self._codec = stream.codec_context.name
-        self._tick = stream.time_base
+        self._unreadable = False
         self._sets = parameter_sets(self._codec, stream.codec_context.extradata or b"")
 
     def follow(self, packet: "Packet[VideoStream]") -> bool:
@@ -60,7 +60,10 @@ class Description:
         try:
             self.template = _template(self._codec, header + bytes(packet))
         except (av.FFmpegError, ValueError) as error:
-            logger.warning("new parameter sets can't be read, the old header is kept: %s", error)
+            if not self._unreadable:
+                logger.warning("new parameter sets can't be read, the old header is kept: %s", error)
+            self._unreadable = True
+            return False
         return True
 
 

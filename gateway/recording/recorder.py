@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from gateway.clock import SystemClock
+from gateway.recording.guard import Guard
 from gateway.recording.lane import Lane
 from gateway.recording.leftovers import leftovers, recover
 from gateway.recording.outlet import Outlet
@@ -49,6 +50,7 @@ class Recorder:
         self._outlet = outlet
         self._stop = stop
         self._syncer = Syncer(SystemClock())
+        self._guard = Guard(SystemClock())
         self._lock = threading.Lock()
         self._lanes: dict[str, Lane] = {}
         self._began = False
@@ -67,6 +69,7 @@ class Recorder:
         # What was left is told first, but a full spool must not keep cameras waiting.
         recovery.join(_RECOVERY_HEAD_START_S)
         threading.Thread(target=self._syncer.run, args=(self._stop,), name="syncer", daemon=True).start()
+        threading.Thread(target=self._guard.run, args=(self._stop,), name="guard", daemon=True).start()
         for camera in self._task.cameras:
             self.obey(camera)
         with self._lock:
@@ -95,7 +98,7 @@ class Recorder:
                 lane.order(order)
             elif not self._stop.is_set():
                 lane = self._lanes[order.camera] = Lane(
-                    order, self._task, report=self._outlet.send, syncer=self._syncer
+                    order, self._task, report=self._outlet.send, syncer=self._syncer, guard=self._guard
                 )
                 if self._began:
                     lane.start()

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from gateway.clock import Clock, to_ms
 from gateway.recording.cutter import Cutter, Interrupted
+from gateway.recording.guard import MOST_BYTES, Guard, Meter
 from gateway.recording.link import connections_to, hears_from, more_waits, talks_nonsense
 from gateway.recording.pace import GATHER_S, WAITED_S, Pace
 from gateway.recording.protocol import CameraTask, Cause, Lost, Progress, Report, Task
@@ -39,6 +40,7 @@ class Remuxer:
         clock: Clock,
         report: Callable[[Report], None],
         syncer: Syncer,
+        guard: Guard,
         stop: threading.Event,
     ) -> None:
         """An attempt ends soon after `stop` is set."""
@@ -47,6 +49,7 @@ class Remuxer:
         self._clock = clock
         self._report = report
         self._syncer = syncer
+        self._guard = guard
         self._stop = stop
         self._silenced = False
         self._packets = self._bytes = self._dropped = 0
@@ -56,12 +59,13 @@ class Remuxer:
         """Open the stream and record it until it ends or is to end. Raises Interrupted, which has been reported."""
         began = self._clock.monotonic()
         cutter: Cutter | None = None
+        meter = self._guard.begin(order.url)
         try:
             with self._open(order) as source:
                 try:
                     stream = _video_of(source)
                     cutter = self._cutter(stream, _sound_of(self.camera, source), began)
-                    self._copy(order, source, stream, cutter)
+                    self._copy(order, source, stream, cutter, meter)
                 except av.error.ExitError:
                     raise _no_picture(order.url, self._task.stall_s) from None
             interrupted = why_stopped()
@@ -72,8 +76,15 @@ class Remuxer:
             interrupted = _explain(
                 error, order.url, opened=cutter is not None, waited_s=waited, task=self._task
             )
+            if cutter is None and meter.talks(self._clock.monotonic()):
+                interrupted = Interrupted(Cause.CAMERA, "its answer has no end")
         except ValueError as error:
             interrupted = Interrupted(Cause.CAMERA, f"sends what can't be recorded: {error}")
+        finally:
+            self._guard.end(meter)
+        if meter.cut:
+            what = f"sends more than {MOST_BYTES >> 20} MB without a whole picture"
+            interrupted = Interrupted(Cause.CAMERA, what)
         # A camera that can't be opened with its sound is tried without it the next time.
         self._silenced = order.sound and cutter is None and not self._silenced
         self._lose(interrupted, cutter)
@@ -103,7 +114,9 @@ class Remuxer:
             sound=sound,
         )
 
-    def _copy(self, order: CameraTask, source: InputContainer, stream: VideoStream, cutter: Cutter) -> None:
+    def _copy(
+        self, order: CameraTask, source: InputContainer, stream: VideoStream, cutter: Cutter, meter: Meter
+    ) -> None:
         """Until told to stop, or Interrupted."""
         now, take, stop, index = self._clock.monotonic, cutter.take, self._stop.is_set, stream.index
         assert stream.time_base is not None
@@ -116,6 +129,7 @@ class Remuxer:
             size = packet.size
             if size == 0:
                 continue  # the library's mark of the end
+            meter.taken += size
             came = now()
             waited = came - asked > WAITED_S
             if packet.stream_index == index:
@@ -185,6 +199,8 @@ def _explain(error: av.FFmpegError, url: str, *, opened: bool, waited_s: float, 
             return Interrupted(Cause.CAMERA, "refuses the user name or the password", refused=True)
         case av.error.HTTPNotFoundError():
             return Interrupted(Cause.CAMERA, "has no stream of that address", refused=True)
+        case av.error.HTTPOtherClientError():
+            return Interrupted(Cause.CAMERA, "refuses to send, or has no video")
     cause, what = Cause.CAMERA, f"does not talk sense: {error.strerror}"
     if not opened and waited_s >= min(OPEN_LIMIT_S, task.stall_s) * 0.9:
         if talks_nonsense(url):

@@ -13,10 +13,11 @@ from gateway.recording.sound import Sound
 from gateway.recording.timeline import Stamp
 
 # A fragment is a second at most and flushed at once, so that a crash loses no more than that; nor does a picture wait long
-# for sound that does not come (microseconds).
+# for sound that does not come (microseconds). Whatever its stamps say, no more than 8 MiB of it wait in memory.
 _OUTPUT = {
     "movflags": "frag_keyframe+empty_moov+default_base_moof",
     "frag_duration": "1000000",
+    "frag_size": str(8 * 1024 * 1024),
     "flush_packets": "1",
     "max_interleave_delta": "300000",
 }
@@ -31,6 +32,8 @@ class SegmentFile:
         """`template` describes the pictures, `source` is where their packets come from."""
         self.path = path
         self.first_dts = first_dts
+        #: Whether it holds a picture.
+        self.written = False
         self._container: OutputContainer = av.open(str(path), "w", format="mp4", options=_OUTPUT)
         # opaque: the stream's own parameters as they are, no encoder.
         self._stream: Stream = self._container.add_stream_from_template(template, opaque=True)
@@ -46,6 +49,7 @@ class SegmentFile:
         packet.dts = stamp.dts - self.first_dts
         packet.pts = stamp.pts - self.first_dts
         self._container.mux_one(packet)
+        self.written = True
 
     def write_sound(self, packet: "Packet[AudioStream]", media_s: float) -> None:
         """Append what was heard when the pictures had come so far. Raises OSError."""

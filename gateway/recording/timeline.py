@@ -5,6 +5,11 @@ from typing import NamedTuple
 
 #: A stamp further ahead of its packet's arrival than this is a jump, not a late packet; seconds.
 AHEAD_S = 2.0
+#: Stamps that have been further behind the arrivals for longer than the second make no sense either: a network that
+#: hung lets what it held back through at once. Seconds.
+BEHIND_S, PATIENCE_S = 1.0, 2.0
+#: A camera's clock may be so much too slow without being called wrong.
+_DRIFT = 0.02
 #: The wall clock has stepped if it moved so much more or less than the monotonic one; seconds.
 STEP_S = 1.0
 #: What the library gathered while it looked at a new stream comes out at once; this long the first arrivals are checked.
@@ -32,6 +37,8 @@ class Timeline:
         self._last_duration = 0
         self._out = 0
         self._arrival = 0.0
+        self._began = 0.0  # when a picture with stamp 0 would have come at the earliest
+        self._behind_since: float | None = None
 
     def place(self, dts: int | None, pts: int | None, duration: int | None, arrival: float) -> Stamp:
         """Give the next packet its place. `arrival` in monotonic seconds; stamps and duration may be missing."""
@@ -42,6 +49,9 @@ class Timeline:
             step = raw - self._last
             jumped = step < 0 or step > elapsed + self._ahead
             self._out += (elapsed if jumped else step) or 1
+        if self._falls_behind(arrival):
+            self._out = int((arrival - self._began) / self._tick)
+            self._behind_since, jumped = None, True
         self._last, self._last_duration, self._arrival = raw, duration or 0, arrival
         behind = pts - raw if pts is not None else 0
         return Stamp(self._out, self._out + (behind if 0 <= behind <= self._reorder else 0), jumped)
@@ -49,6 +59,19 @@ class Timeline:
     def seconds(self, ticks: int) -> float:
         """So many ticks in seconds."""
         return ticks * self._tick
+
+    def _falls_behind(self, arrival: float) -> bool:
+        """Whether the camera's time has run too slowly for too long."""
+        came = arrival - self.seconds(self._out)
+        if self._last is None:
+            self._began = came
+        self._began = min(came, self._began + (arrival - self._arrival) * _DRIFT)
+        if came - self._began <= BEHIND_S:
+            self._behind_since = None
+            return False
+        if self._behind_since is None:
+            self._behind_since = arrival
+        return arrival - self._behind_since > PATIENCE_S
 
     def _guess(self, pts: int | None) -> int:
         """A packet's place without a stamp of decoding."""

@@ -1,21 +1,23 @@
 """The site file: read once, checked whole, frozen; what every part is told about the school."""
 
 from gateway.site.directory import Directory
-from gateway.site.load import load_site
-from gateway.site.models import (
-    BrokerSettings,
+from gateway.site.footage import (
     CameraSettings,
-    ConsoleSettings,
-    EscalationSettings,
     EvidenceSettings,
-    JournalSettings,
-    MetricsSettings,
     PictureSettings,
     RecordingSettings,
     RetentionSettings,
+    UploadSettings,
+)
+from gateway.site.load import load_site
+from gateway.site.models import (
+    BrokerSettings,
+    ConsoleSettings,
+    EscalationSettings,
+    JournalSettings,
+    MetricsSettings,
     SiteSettings,
     UplinkSettings,
-    UploadSettings,
     ZoneSettings,
 )
 from gateway.site.site import Site, ZoneEntry

@@ -10,17 +10,11 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.driver import ConnectedDevice, ConnectedOutput, ConnectedPoint, Connection, DriverSpec
 from gateway.model import Kind
-from gateway.site.models import (
-    BusSettings,
-    CameraSettings,
-    DeviceSettings,
-    Login,
-    OutputSettings,
-    PointSettings,
-    SiteFile,
-)
+from gateway.site.footage import CameraSettings
+from gateway.site.models import BusSettings, DeviceSettings, OutputSettings, PointSettings, SiteFile
 from gateway.site.read import validated
 from gateway.site.secrets import read_secret
+from gateway.site.tables import Login
 from gateway.site.words import problems_of
 
 #: The driver of a camera that is a stream's address and nothing more: the recorder alone serves it.

@@ -10,7 +10,8 @@ from gateway.errors import SiteFileError
 from gateway.model import Kind, Zone
 from gateway.policy.arming import BY_ZONE
 from gateway.site.connections import BARE_CAMERA, Connections, is_camera, returns
-from gateway.site.models import CameraSettings, DeviceSettings, PointSettings, SiteFile, ZoneSettings
+from gateway.site.footage import CameraSettings
+from gateway.site.models import DeviceSettings, PointSettings, SiteFile, ZoneSettings
 from gateway.site.read import read
 from gateway.site.schedules import Schedules
 from gateway.site.site import Camera, DeviceEntry, OutputEntry, PointEntry, Site

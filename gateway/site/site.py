@@ -9,17 +9,19 @@ from gateway.driver import Command, Connection
 from gateway.model import Kind, Zone
 from gateway.policy.outputs import OutputRule
 from gateway.policy.schedule import Schedule
-from gateway.site.models import (
+from gateway.site.footage import (
     CameraSettings,
-    ConsoleSettings,
-    EscalationSettings,
     EvidenceSettings,
-    JournalSettings,
-    MetricsSettings,
-    OutputSettings,
     PictureSettings,
     RecordingSettings,
     RetentionSettings,
+)
+from gateway.site.models import (
+    ConsoleSettings,
+    EscalationSettings,
+    JournalSettings,
+    MetricsSettings,
+    OutputSettings,
     SiteSettings,
     UplinkSettings,
 )

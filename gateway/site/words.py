@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.site.models import PATTERN_WORDS
+from gateway.site.tables import PATTERN_WORDS
 
 #: Values longer than this are not repeated in a problem.
 _LONGEST_ECHO = 60

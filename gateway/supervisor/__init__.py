@@ -52,19 +52,19 @@ class Supervisor:
 
     async def switch(self, output: str, *, on: bool) -> None:
         """Set an output by its id. Raises DeviceUnavailable, DeviceRefused, NotFound."""
-        await self._keeper_of_output(output).switch(output, on=on)
+        await self._keeper_of_output(output).ask.switch(output, on=on)
 
     async def command(self, device: str, command: Command, *, minutes: int = 10) -> str:
         """Tell a device something, and what came of it. Raises DeviceUnavailable, DeviceRefused, NotFound."""
-        return await self._keeper_of(device).command(device, command, minutes=minutes)
+        return await self._keeper_of(device).ask.command(device, command, minutes=minutes)
 
     async def streams(self, camera: str) -> Streams:
         """Where a camera's pictures are. Raises DeviceUnavailable, DeviceRefused, NotFound."""
-        return await self._keeper_of(camera).streams()
+        return await self._keeper_of(camera).ask.streams()
 
     async def picture(self, camera: str) -> bytes:
         """A JPEG from a camera's own snapshot address. Raises DeviceUnavailable, DeviceRefused, NotFound."""
-        return await self._keeper_of(camera).picture()
+        return await self._keeper_of(camera).ask.picture()
 
     def _keeper_of(self, device: str) -> Keeper:
         for keeper in self._keepers:

@@ -4,26 +4,17 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Mapping
-from typing import NoReturn, TypeVar
+from collections.abc import Mapping
+from typing import NoReturn
 
 from pydantic import BaseModel
 
 from gateway.clock import Clock
-from gateway.driver import (
-    CANCEL_LIMIT_S,
-    Command,
-    Commandable,
-    Connection,
-    Driver,
-    DriverSpec,
-    Films,
-    Streams,
-    Switches,
-)
+from gateway.driver import CANCEL_LIMIT_S, Connection, Driver, DriverSpec
 from gateway.errors import DeviceRefused, DeviceUnavailable, JournalUnwritable, first_cause
 from gateway.model import Durability, Kind, Message, Presence, Reading, Signal
 from gateway.policy.backoff import Backoff
+from gateway.supervisor.asking import Asking
 from gateway.supervisor.ends import Cause, End, State
 from gateway.supervisor.intake import ConnectionStats, Garbage, Intake, Polls
 from gateway.supervisor.readings import LatestReadings
@@ -46,11 +37,9 @@ GARBAGE_BYTES = 64
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 
 class Keeper:
-    """One connection's supervisor, and the Sink of its drivers.
+    """One connection's supervisor, and the Sink of its drivers. `ask` is what others may ask of the one that serves.
 
     A connection serves as soon as its driver reports or tells a presence, whichever it is: a driver raises
     DeviceUnavailable where the whole connection is gone.
@@ -85,6 +74,7 @@ class Keeper:
             for subject in (connection.id, *(device.id for device in connection.devices))
         }
         self._served = False
+        self.ask = Asking(connection, self._serving_driver)
         self._counts: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
 
@@ -177,50 +167,11 @@ class Keeper:
         self.last_garbage = Garbage(device=None, data=data[:GARBAGE_BYTES], why=why)
         await self._strangers.get(device or "", self._strangers[self.connection.id]).called(why)
 
-    # What others ask of the driver.
-
-    async def switch(self, output: str, *, on: bool) -> None:
-        """Set one of its outputs. Raises DeviceUnavailable, DeviceRefused."""
-        driver: object = self._driver
-        if not isinstance(driver, Switches) or self._state is not State.SERVING:
-            raise DeviceUnavailable(f"{self.connection.id} is not connected: {self._why_down}")
-        await self._asked(driver.switch(output, on=on))
-
-    async def command(self, device: str, command: Command, *, minutes: int) -> str:
-        """Tell one of its devices. Raises DeviceUnavailable, DeviceRefused."""
-        driver: object = self._driver
-        if not isinstance(driver, Commandable) or self._state is not State.SERVING:
-            raise DeviceUnavailable(f"{self.connection.id} is not connected: {self._why_down}")
-        return await self._asked(driver.command(device, command, minutes=minutes))
-
-    async def streams(self) -> Streams:
-        """Where its camera's pictures are. Raises DeviceUnavailable, DeviceRefused."""
-        return await self._asked(self._camera.streams())
-
-    async def picture(self) -> bytes:
-        """A JPEG of its camera. Raises DeviceUnavailable, DeviceRefused."""
-        return await self._asked(self._camera.picture())
-
-    @property
-    def _camera(self) -> Films:
-        driver: object = self._driver
-        if not isinstance(driver, Films) or self._state is not State.SERVING:
-            raise DeviceUnavailable(f"{self.connection.id} is not connected: {self._why_down}")
-        return driver
-
-    async def _asked(self, answer: Awaitable[T]) -> T:
-        """A broken driver must not end the outputs and commands of the others."""
-        try:
-            return await answer
-        except (DeviceUnavailable, DeviceRefused):
-            raise
-        except Exception as error:
-            logger.debug("%s: driver broke when asked", self.connection.id, exc_info=error)
-            raise DeviceUnavailable(f"driver {self._spec.name!r} broke: {error!r}") from error
-
-    @property
-    def _why_down(self) -> str:
-        return self._told.reason if self._told else "it has not answered yet"
+    def _serving_driver(self) -> Driver:
+        if self._driver is None or self._state is not State.SERVING:
+            why = self._told.reason if self._told else "it has not answered yet"
+            raise DeviceUnavailable(f"{self.connection.id} is not connected: {why}")
+        return self._driver
 
     # One attempt.
 

@@ -202,7 +202,7 @@ async def test_what_the_camera_sees_is_seen_live(tmp_path: Path) -> None:
         await asyncio.sleep(SEGMENT_S)
         had = len(plain.data)
         os.kill(recorder_of(running), signal.SIGKILL)
-        await until(lambda: len(plain.data) > 3 * had // 2, 20)
+        await until(lambda: len(plain.data) > 3 * had // 2, 40)
         for view in views.values():
             view.task.cancel()
         await asyncio.gather(*(view.task for view in views.values()), return_exceptions=True)
@@ -218,4 +218,4 @@ async def test_what_the_camera_sees_is_seen_live(tmp_path: Path) -> None:
             assert abs((referred - first).total_seconds()) < 1.5, name
             delays.append((came - last).total_seconds())
             at += count
-        assert sorted(delays)[len(delays) // 2] < 2, name
+        assert sorted(delays)[len(delays) // 2] < 3, name

@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
+from gateway.evidence.needs import Work
 from gateway.footage import Piece
 from gateway.media.client import MediaProcess
 from gateway.media.values import Clip, MediaDown, Still
 from gateway.model import Verdict
 from gateway.policy.evidence import EvidenceKind
 from gateway.store.evidence_rows import EvidenceState
+from tests.clocks import ManualClock
 from tests.evidence.test_service import a_jpeg, has_failed, only
 from tests.evidence.world import World, world
 
@@ -153,3 +157,27 @@ async def test_a_sensor_that_chatters_is_bounded(tmp_path: Path) -> None:
         rows = await gateway.done(alarm, *[SNAPSHOT] * 20, CLIP)
         assert len(rows) == 21
         assert len(gateway.files()) == 42
+
+
+@pytest.mark.parametrize(("failures", "warnings"), [(1, 0), (2, 1), (5, 1)])
+async def test_only_what_lasts_is_a_warning(
+    caplog: pytest.LogCaptureFixture, failures: int, warnings: int
+) -> None:
+    """A library that is just being opened is nothing to warn of; one that stays away is told once."""
+    clock, left, done = ManualClock(), failures, asyncio.Event()
+
+    async def round_() -> float:
+        nonlocal left
+        if left:
+            left -= 1
+            raise OSError("the library is not open")
+        done.set()
+        return 60.0
+
+    work = asyncio.create_task(Work("a work", round_, clock).run())
+    while not done.is_set():
+        clock.advance(60)
+        await asyncio.sleep(0)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    assert [record.levelname for record in caplog.records].count("WARNING") == warnings

@@ -396,7 +396,7 @@ def test_the_gateways_own_subjects_are_taken(tmp_path: Path, old: str, name: str
         (changed('bus = "bus-1"', 'bus = "bus-2"'), "bus[1]: no device is on bus 'bus-1'; remove it or name it in a [[device]]"),
         (changed('bus = "bus-1"', 'bus = "bus-1"\ndriver = "modbus"'), "device[2]: needs either `bus` (with its address there) or a `driver` of its own; both are there"),
         (changed('bus = "bus-1"\n', ""), "device[2]: needs either `bus` (with its address there) or a `driver` of its own; neither is there"),
-        (changed('driver = "rtsp"', 'driver = "rtps"'), "device[1].driver: there is no driver 'rtps'; there are: contact_id, dc09, gb26875, modbus, rtsp"),
+        (changed('driver = "rtsp"', 'driver = "rtps"'), "device[1].driver: there is no driver 'rtps'; there are: contact_id, dc09, gb26875, modbus, onvif, rtsp"),
         (changed('id = "bus-1"\ndriver = "modbus"', 'id = "bus-1"\ndriver = "rtsp"'), "bus[1].driver: there is no driver 'rtsp' for a bus; there are: contact_id, dc09, gb26875, modbus"),
         (changed('url = "rtsp://10.0.0.8/main"', 'url = "rtsp://10.0.0.8/main"\n[[device.point]]\nid = "p"\nkind = "panic"'), "device[1].point: driver 'rtsp' has no inputs; remove its points"),
         (changed('driver = "rtsp"', 'bus = "bus-1"'), "device[1].url: unknown key"),

@@ -244,7 +244,11 @@ async def test_a_broker_that_ends_the_first_connection_for_the_second_loses_no_a
         await proxy.start()
         try:
             async with world(
-                tmp_path, proxy.port, start=False, uplink='unrouted = "accept"', broker=login
+                tmp_path,
+                proxy.port,
+                start=False,
+                uplink='confirm = "broker"\nunrouted = "accept"',
+                broker=login,
             ) as gateway:
                 proxy.up.bytes_per_second = 100_000
                 await begin(gateway, shelf)
