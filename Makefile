@@ -24,7 +24,7 @@ check: $(VENV)/test.done ## formatting, lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/test.done ## one benchmark: make bench NAME=latency|storm|idle
+bench: $(VENV)/test.done ## one benchmark: make bench NAME=latency|storm|idle|bus|receivers|record|clip|picture
 	@$(BIN)/campus-gateway bench $(NAME) $(ARGS)
 
 format: $(VENV)/test.done ## put the code into shape

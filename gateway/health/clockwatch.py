@@ -13,7 +13,7 @@ from typing import Literal, NoReturn, Protocol
 
 from gateway.clock import Clock, rfc3339
 from gateway.errors import JournalUnwritable
-from gateway.model import GATEWAY, ClockState, EventType, Kind
+from gateway.model import GATEWAY, ClockState, Kind
 from gateway.store.side import write
 
 logger = logging.getLogger(__name__)
@@ -266,8 +266,8 @@ class ClockJournal(Protocol):
         """Its cause is gone."""
         ...
 
-    async def emit(self, event_type: EventType, subject: str, data: dict[str, object]) -> str:
-        """Append an event."""
+    async def clock_stepped(self, seconds: float, at: datetime) -> None:
+        """Keep that the clock was set, and go on holding what is held."""
         ...
 
 
@@ -278,8 +278,8 @@ class ClockNews:
         self._journal = journal
 
     async def stepped(self, step: ClockStep) -> None:
-        """A step is an event. Raises JournalUnwritable."""
-        await self._journal.emit(EventType.CLOCK_STEPPED, GATEWAY, {"seconds": round(step.seconds, 3)})
+        """A step is an event, and running holds go on. Raises JournalUnwritable."""
+        await self._journal.clock_stepped(step.seconds, step.at)
 
     async def untrusted(self, reason: str) -> None:
         """A clock that stays wrong is an alarm. Raises JournalUnwritable."""

@@ -24,7 +24,7 @@ class Meter:
         #: When a look last found that more had come, by the monotonic clock. None while packets come.
         self.heard_at: float | None = None
         self._before = -1
-        self._since: tuple[Mapping[int, int], int] | None = None
+        self._since: tuple[Mapping[int, int], Mapping[Meter, int]] | None = None
         self._latest = 0
 
     @property
@@ -36,17 +36,22 @@ class Meter:
             self._since = None
         return rests
 
-    def look(self, connections: Mapping[int, int], taken: int, now: float) -> int | None:
-        """The connection to be cut, if any. `connections` (bytes that came over each) and `taken` are those of its address."""
+    def look(self, connections: Mapping[int, int], taken: "Mapping[Meter, int]", now: float) -> int | None:
+        """The connection to be cut, if any.
+
+        `connections` (bytes that came over each) and `taken` (by each reader) are those of its server: an NVR has a
+        connection for each channel, and nobody here knows whose is which.
+        """
         total = sum(connections.values())
         if self._since is None:
-            self._since, self._latest = (connections if self.taken else {}, taken), total
+            self._since, self._latest = (connections, taken), total
             self.heard_at = None
         elif total > self._latest:
             self._latest, self.heard_at = total, now
         before, taken_before = self._since
         grown = {port: count - before.get(port, 0) for port, count in connections.items()}
-        if sum(grown.values()) - (taken - taken_before) <= MOST_BYTES:
+        read = sum(count - taken_before.get(reader, 0) for reader, count in taken.items())
+        if sum(grown.values()) - read <= MOST_BYTES:
             return None
         return max(grown, key=lambda port: grown[port])
 
@@ -58,7 +63,8 @@ class Meter:
 class Guard:
     """Looks at all attempts twice a second, in a thread of its own; one that is given packets costs nothing.
 
-    Between two looks a line brings what it can: a camera on a gigabit line is cut within `MOST_BYTES` and about 120 MB.
+    Between two looks a line brings what it can: beyond `MOST_BYTES` that is a second's worth of it at most, and the
+    library's own copies. Media over UDP are not counted; `stall_s` ends those.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -92,7 +98,7 @@ class Guard:
                 self._look_at(meter, meters)
 
     def _look_at(self, meter: Meter, meters: tuple[Meter, ...]) -> None:
-        taken = sum(other.taken for other in meters if same_server(other.url, meter.url))
+        taken = {other: other.taken for other in meters if same_server(other.url, meter.url)}
         port = meter.look(received(meter.url), taken, self._clock.monotonic())
         if port is not None:
             meter.cut = True

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.clock import Clock, from_ms, ms_or_none, to_ms
 from gateway.errors import JournalUnwritable, NotFound
-from gateway.model import Alarm, ClockState, Durability, EventType
+from gateway.model import GATEWAY, Alarm, ClockState, Durability, EventType
 from gateway.site import Site
 from gateway.store.evidence import EvidenceRecords
 from gateway.store.merge import GAP_ENDED
@@ -84,6 +84,25 @@ class Journal(Upkeep, OutputRecords, EvidenceRecords):
                 ).fetchone()[0]
             )
         )
+
+    async def clock_stepped(self, seconds: float, at: datetime) -> None:
+        """The wall clock was set and says `at` now: an event, and what was being held then goes on being held.
+
+        Footage after a step bears other stamps, so a hold that was running gets a second interval: its own, moved by
+        the step (DESIGN "Time").
+        """
+        moved = round(seconds * 1000)
+
+        def work(tx: Transaction) -> None:
+            tx.emit(EventType.CLOCK_STEPPED, GATEWAY, {"seconds": round(seconds, 3)})
+            tx.db.execute(
+                "insert into hold (camera, from_ms, to_ms, alarm_id, reason, placed_by, placed_ms, expires_ms)"
+                " select camera, from_ms + ?1, to_ms + ?1, alarm_id, reason, placed_by, ?2, expires_ms from hold"
+                " where from_ms <= ?3 and to_ms >= ?3 and (expires_ms is null or expires_ms > ?3)",
+                (moved, to_ms(at), to_ms(at) - moved),
+            )
+
+        await self._write(work)
 
     async def open_gap(self, camera: str, cause: str, at: datetime) -> None:
         """A camera is not recorded from `at` on; nothing happens while a gap of it lasts."""
