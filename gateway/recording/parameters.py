@@ -60,7 +60,8 @@ class Description:
         try:
             self.template = _template(self._codec, header + bytes(packet))
         except (av.FFmpegError, ValueError) as error:
-            if not self._unreadable:
+            # Where there is no header yet either, that nothing can be recorded is told.
+            if not self._unreadable and self.template.codec_context.width:
                 logger.warning("new parameter sets can't be read, the old header is kept: %s", error)
             self._unreadable = True
             return False

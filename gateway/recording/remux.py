@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import NoReturn, cast
+from typing import NamedTuple, NoReturn, cast
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from gateway.clock import Clock, to_ms
@@ -26,7 +27,16 @@ CODECS = frozenset({"h264", "hevc"})
 OPEN_LIMIT_S = 10.0
 
 _PROGRESS_S = 5.0
+_MOST_AT_ONCE = 32
 _PICTURE_BYTES, _BEHIND_S = 16 * 1024, 0.5  # no rest for a reader that is further behind
+
+
+class _Came(NamedTuple):
+    """A packet, when it was there, and whether it had to be waited for."""
+
+    packet: "Packet[Stream]"
+    at: float
+    waited: bool
 
 
 class Remuxer:
@@ -54,6 +64,7 @@ class Remuxer:
         self._silenced = False
         self._packets = self._bytes = self._dropped = 0
         self._next_progress = 0.0
+        self._seen = 0.0
 
     def attempt(self, order: CameraTask, *, why_stopped: Callable[[], Interrupted]) -> NoReturn:
         """Open the stream and record it until it ends or is to end. Raises Interrupted, which has been reported."""
@@ -118,38 +129,55 @@ class Remuxer:
         self, order: CameraTask, source: InputContainer, stream: VideoStream, cutter: Cutter, meter: Meter
     ) -> None:
         """Until told to stop, or Interrupted."""
-        now, take, stop, index = self._clock.monotonic, cutter.take, self._stop.is_set, stream.index
+        now = self._clock.monotonic
         assert stream.time_base is not None
         pace = Pace(stream.time_base)
         # Of UDP the kernel keeps too little to take a rest.
         connections = connections_to(order.url) if order.transport == "tcp" else []
-        began = seen = asked = now()
+        began = self._seen = asked = now()
         before = self._bytes
-        for packet in source.demux():
-            size = packet.size
-            if size == 0:
-                continue  # the library's mark of the end
-            meter.taken += size
-            came = now()
-            waited = came - asked > WAITED_S
-            if packet.stream_index == index:
-                arrival = seen = pace.arrived(packet.dts, came, waited=waited)
+        burst: list[
+            _Came
+        ] = []  # what is there at once is written at once: in turns with reading it costs more
+        try:
+            for packet in source.demux():
+                size = packet.size
+                if size == 0:
+                    continue  # the library's mark of the end
+                meter.taken += size
+                came = now()
+                waited = came - asked > WAITED_S
+                burst.append(_Came(packet, came, waited))
+                if waited or len(burst) >= _MOST_AT_ONCE:
+                    self._take(burst, stream.index, pace, cutter)
+                    if self._stop.is_set():
+                        return
+                    if waited and not more_waits(connections, _backlog(self._bytes - before, came - began)):
+                        time.sleep(GATHER_S)
+                asked = now()
+        finally:
+            self._take(burst, stream.index, pace, cutter)
+        raise Interrupted(Cause.CAMERA, "the camera ended the stream")
+
+    def _take(self, burst: "list[_Came]", video: int, pace: Pace, cutter: Cutter) -> None:
+        """Write what came, and forget it. Raises Interrupted."""
+        packets = burst.copy()
+        burst.clear()
+        for packet, came, waited in packets:
+            if packet.stream_index == video:
+                # Of a camera of few pictures the library may not know the order of decoding, ever.
+                stamp = packet.dts if packet.dts is not None else packet.pts
+                arrival = self._seen = pace.arrived(stamp, came, waited=waited)
                 self._packets += 1
-                self._bytes += size
-                self._dropped += not take(cast("Packet[VideoStream]", packet), arrival)
-            elif came - seen > self._task.stall_s:
+                self._bytes += packet.size
+                self._dropped += not cutter.take(cast("Packet[VideoStream]", packet), arrival)
+            elif came - self._seen > self._task.stall_s:
                 raise Interrupted(Cause.CAMERA, f"sound, but no picture for {self._task.stall_s:g} s")
             else:
                 cutter.take_sound(cast("Packet[AudioStream]", packet))
             if came >= self._next_progress:
                 self._next_progress = came + _PROGRESS_S
                 self._report(self._progress())
-            if stop():
-                return
-            if waited and not more_waits(connections, _backlog(self._bytes - before, came - began)):
-                time.sleep(GATHER_S)
-            asked = now()
-        raise Interrupted(Cause.CAMERA, "the camera ended the stream")
 
     def _progress(self) -> Progress:
         return Progress(camera=self.camera, packets=self._packets, bytes=self._bytes, dropped=self._dropped)

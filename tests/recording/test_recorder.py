@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -145,3 +146,22 @@ async def test_what_can_not_be_read_is_kept_aside_and_told(tmp_path: Path) -> No
     assert kept == {tmp_path / "unreadable" / "cam-9" / name for name in ("1700000000000.mp4", "notes.mp4")}
     assert all(path.exists() for path in kept)
     assert not list(spool.iterdir())
+
+
+@pytest.mark.parametrize("fps", [1, 30])
+async def test_segments_start_when_their_first_picture_was_taken(tmp_path: Path, fps: int) -> None:
+    """Within 0.3 s, though packets gather before they are read and the library holds each picture back for the next."""
+    slow = camera(fps=fps, gop_seconds=max(0.5, 2 / fps))
+    await slow.start()
+    try:
+        # With less time the library opens a camera of one picture a second without having learned of its stamps.
+        # And what gathers meanwhile has to fit into a segment, as it does where that is 10 s at least.
+        task = replace(task_of(tmp_path, slow, segment_s=max(2, 7 / fps)), stall_s=10)
+        async with running(task) as recorder:
+            await until(lambda: len(recorder.of(SegmentFinished)) >= 2, 40)
+            assert await recorder.end() == 0
+    finally:
+        await slow.stop()
+    starts = [(segment.start_ms, pictures(segment.path)[0]) for segment in recorder.of(SegmentFinished)]
+
+    assert all(abs(told - filmed) < 300 for told, filmed in starts), starts

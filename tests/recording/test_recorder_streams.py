@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gateway.recording.protocol import Lost, Opened, SegmentFinished
-from simulators.camera import CameraSimulator, Video
+from simulators.camera import CameraSimulator, EncodedLoop, Video
 from tests.recording.recorder_process import Recorder, pictures, running, task_of
 from tests.recording.world import PASSWORD
 from tests.wait import until
@@ -40,6 +40,19 @@ async def stopped(recorder: Recorder, simulator: CameraSimulator) -> int:
     await simulator.stop()
     await until(lambda: bool(recorder.of(Lost)), 15)
     return sum(viewer.frames for viewer in simulator.viewers)
+
+
+async def test_a_fast_stream_loses_nothing_while_its_packets_gather(tmp_path: Path) -> None:
+    """Of 16 Mbit a second, of which half a second's worth waits in the kernel again and again, every picture is written."""
+    video = Video(width=1280, height=720, fps=25, bit_rate=16_000_000, gop_seconds=1.0)
+    simulator = CameraSimulator(password=PASSWORD, loop=EncodedLoop.render(video, seconds=1.0))
+    await simulator.start()
+    async with running(task_of(tmp_path, simulator, segment_s=3)) as recorder:
+        await until(lambda: len(recorder.of(SegmentFinished)) >= 2, 30)
+        sent = await stopped(recorder, simulator)
+
+    assert sent > 100
+    assert sum(packets(segment.path) for segment in recorder.of(SegmentFinished)) == sent
 
 
 async def test_sound_is_recorded_where_it_is_wanted(tmp_path: Path) -> None:
