@@ -86,31 +86,35 @@ class FootageBook:
 
     async def pieces(self, camera: str, start: datetime, end: datetime) -> list[Piece]:
         """The files that touch [start, end), oldest first, with the growing one. Raises FootageUnavailable."""
-        # First what is on its way, then what is on the shelf: a file that moves meanwhile is in both, never in neither.
-        moving = self._moving(camera)
+        # A file goes from growing or left behind to waiting, and from there to the shelf; asked in that order, one that moves
+        # meanwhile is in two places, never in none. One that was growing when its recorder died is left behind from then on.
+        was = self._growing_piece(camera)
+        left = [orphan.piece for orphan in self._orphans if orphan.camera == camera]
         try:
+            moving = await self._files.do(_existing, left)
+            grows = self._growing_piece(camera) or was
+            moving += [*([grows] if grows else []), *self._waiting(camera)]
             shelved = await all_segments(self._library, camera, start, end)
-            moving += await self._files.do(self._orphans_of, camera)
         except (LibraryUnusable, OSError) as error:
             raise FootageUnavailable(f"footage of {camera} can't be looked up: {error}") from error
         found = {piece.start: piece for piece in moving if piece.start < end and piece.end > start}
         found |= {row.start: self._shelved(row) for row in shelved}
         return [found[moment] for moment in sorted(found)]
 
-    def _moving(self, camera: str) -> list[Piece]:
-        pieces = self._waiting(camera)
+    def _growing_piece(self, camera: str) -> Piece | None:
         growing = self._growing.get(camera)
-        if growing is not None:
-            end = max(self._clock.now(), growing.start)
-            pieces.append(Piece(path=growing.path, start=growing.start, end=end, growing=True))
-        return pieces
-
-    def _orphans_of(self, camera: str) -> list[Piece]:
-        # One that had no picture is removed without a word of it.
-        return [o.piece for o in self._orphans if o.camera == camera and o.piece.path.exists()]
+        if growing is None:
+            return None
+        end = max(self._clock.now(), growing.start)
+        return Piece(path=growing.path, start=growing.start, end=end, growing=True)
 
     def _shelved(self, row: StoredSegment) -> Piece:
         return Piece(path=self._shelf.path(row.path), start=row.start, end=row.end)
+
+
+def _existing(pieces: list[Piece]) -> list[Piece]:
+    """Of files that were left behind those that are there: one that had no picture is removed without a word of it."""
+    return [piece for piece in pieces if piece.path.exists()]
 
 
 async def all_segments(library: Library, camera: str, start: datetime, end: datetime) -> list[StoredSegment]:

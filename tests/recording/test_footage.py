@@ -105,7 +105,7 @@ async def test_without_a_library_footage_is_unavailable(tmp_path: Path) -> None:
     """Said as such, not as if there were none."""
     site = site_of(tmp_path, {})
     async with running(site) as daemon:
-        await until(lambda: daemon.service.library.identity != "", 10)
+        await until(daemon.service._house.ready.is_set, 10)  # else it takes our file for a left-over
         segment = put(daemon.shelf, CLOCK.now() - timedelta(minutes=10))
         await daemon.service.library.add_segment(segment)
         [found] = await pieces(daemon)
