@@ -53,10 +53,11 @@ async def _run(arguments: argparse.Namespace) -> Result:  # noqa: PLR0911 - one 
 
 
 def _table(name: str, machine: Machine, result: Result) -> str:
+    width = max([24, *map(len, result.figures)]) + 2
     lines = [
         f"{name}: {machine.cores} cores of {machine.cpu}, Python {machine.python}, kernel {machine.kernel},",
         f"  {machine.filesystem}, fsync {machine.fsync_ms:g} ms; others had {machine.others_share:.1%} of it, the host {machine.stolen_share:.1%}",
-        *(f"  {key:<26}{figure}" for key, figure in result.figures.items()),
+        *(f"  {key:<{width}}{figure}" for key, figure in result.figures.items()),
         *(f"  {target}" for target in result.targets),
     ]
     return "\n".join(lines) + "\n"
