@@ -116,6 +116,15 @@ async def health(url: str) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
+async def until_well(url: str) -> None:
+    """A moment without a late write: on a busy machine the shortened limits of these tests find one now and then."""
+
+    async def is_well() -> bool:
+        return (await health(url))[0] == 200
+
+    await until(is_well, 20)
+
+
 @pytest.fixture
 def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Broken:
     part = Broken()
@@ -187,7 +196,7 @@ async def test_prometheus_is_served(tmp_path: Path) -> None:
 
 async def test_threads_that_hang_in_a_disk_leave_room_for_others(console: str) -> None:
     """A dozen jobs that never come back: name look-up, dialling and passwords still find a thread."""
-    assert (await health(console))[0] == 200
+    await until_well(console)
     hangs = threading.Event()
     stuck = [asyncio.create_task(asyncio.to_thread(hangs.wait, 20)) for _ in range(12)]
     try:

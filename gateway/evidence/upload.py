@@ -193,13 +193,18 @@ class Upload:
 
     async def _chunks(self, path: Path, alive: Callable[[int], None]) -> AsyncIterator[bytes]:
         """The file's bytes; whoever takes one chunk after the other is alive."""
-        file = await self._files.do(path.open, "rb")
-        try:
-            while chunk := await self._files.do(file.read, _CHUNK):
-                yield chunk
-                alive(len(chunk))
-        finally:
-            file.close()
+        at = 0
+        while chunk := await self._files.do(_chunk_of, path, at):
+            yield chunk
+            at += len(chunk)
+            alive(len(chunk))
+
+
+def _chunk_of(path: Path, at: int) -> bytes:
+    # Opened for each: an upload that is given up while a file is being opened would leave it open.
+    with path.open("rb") as file:
+        file.seek(at)
+        return file.read(_CHUNK)
 
 
 def address_of(site: Site) -> Callable[[EvidenceRow], str | None]:
