@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,16 +37,16 @@ class Planned:
     clips: int = 0
 
 
-class EvidenceTable:
+class EvidenceTable(ABC):
     """A part of the library; every method raises LibraryUnusable as the library's own do."""
 
     path: Path
 
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        raise NotImplementedError
+    @abstractmethod
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        raise NotImplementedError
+    @abstractmethod
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
 
     # ---- what is wanted
 

@@ -63,6 +63,6 @@ class Asking:
             return await answer
         except (DeviceUnavailable, DeviceRefused):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever a broken driver raises is for the one who asked
             logger.debug("%s: driver broke when asked", self._connection.id, exc_info=error)
             raise DeviceUnavailable(f"driver {self._connection.driver!r} broke: {error!r}") from error
