@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gateway.errors import GatewayError
 from gateway.evidence.manifest import Shown, manifest_bytes
-from gateway.evidence.needs import Common, Media, Tries, drop_unowned
+from gateway.evidence.needs import Common, Media, Part, Tries, drop_unowned
 from gateway.footage import Footage, FootageUnavailable, Piece
 from gateway.media.values import Clip, MediaDown, MediaRefused
 from gateway.policy.backoff import Backoff
@@ -44,7 +44,7 @@ class Hopeless(GatewayError):  # noqa: N818 - named like NotFound
     """There is no footage of it, and there will be none."""
 
 
-class Clips:
+class Clips(Part):
     """`recorded` are the cameras that there can be footage of; `made` is called when there is something to announce."""
 
     def __init__(
@@ -58,12 +58,7 @@ class Clips:
         recorded: Collection[str],
         made: Callable[[], None],
     ) -> None:
-        self._library = common.library
-        self._folder = common.folder
-        self._files = common.files
-        self._clock = common.clock
-        self._clock_state = common.clock_state
-        self._stats = common.stats
+        super().__init__(common)
         self._footage = footage
         self._media = media
         self._gaps = gaps

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from gateway.errors import NotFound
-from gateway.evidence.needs import Common
+from gateway.evidence.needs import Common, Part
 from gateway.model import GATEWAY, Alarm, ClockState, Kind
 from gateway.policy.evidence import EvidenceRules, kept_until
 from gateway.store.library import Library
@@ -45,7 +45,7 @@ class AlarmJournal(Protocol):
         ...
 
 
-class Keeper:
+class Keeper(Part):
     """Alone in unlinking. `room` is called when clips may be made again."""
 
     def __init__(
@@ -59,12 +59,7 @@ class Keeper:
         room: Callable[[], None],
     ) -> None:
         self._journal = journal
-        self._library = common.library
-        self._folder = common.folder
-        self._files = common.files
-        self._clock = common.clock
-        self._clock_state = common.clock_state
-        self._stats = common.stats
+        super().__init__(common)
         self._rules = rules
         self._most_bytes = most_bytes
         self._destinations = destinations

@@ -44,6 +44,18 @@ class Common:
     stats: EvidenceStats
 
 
+class Part:
+    """Works on files of evidence with what all such works share."""
+
+    def __init__(self, common: Common) -> None:
+        self._library = common.library
+        self._folder = common.folder
+        self._files = common.files
+        self._clock = common.clock
+        self._clock_state = common.clock_state
+        self._stats = common.stats
+
+
 class Media(Protocol):
     """The part of `gateway.media.client.MediaProcess` that evidence uses. Both raise MediaRefused, MediaDown."""
 

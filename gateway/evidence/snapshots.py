@@ -10,7 +10,7 @@ from typing import Literal
 
 from gateway.errors import DeviceRefused, DeviceUnavailable, GatewayError, NotFound
 from gateway.evidence.manifest import Shown, manifest_bytes
-from gateway.evidence.needs import Common, Media, Picture, Tries, drop_unowned
+from gateway.evidence.needs import Common, Media, Part, Picture, Tries, drop_unowned
 from gateway.footage import Footage, FootageUnavailable
 from gateway.media.values import MediaDown, MediaRefused
 from gateway.policy.backoff import Backoff
@@ -52,7 +52,7 @@ class _Shot:
     origin: Literal["footage", "camera"]
 
 
-class Snapshots:
+class Snapshots(Part):
     """`made` is called when there is something to announce."""
 
     def __init__(
@@ -65,12 +65,7 @@ class Snapshots:
         destinations: Sequence[str],
         made: Callable[[], None],
     ) -> None:
-        self._library = common.library
-        self._folder = common.folder
-        self._files = common.files
-        self._clock = common.clock
-        self._clock_state = common.clock_state
-        self._stats = common.stats
+        super().__init__(common)
         self._footage = footage
         self._media = media
         self._picture = picture
