@@ -1,5 +1,6 @@
 """One camera's stream, opened and copied: packets are never decoded (DESIGN "Recording is remux")."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -236,6 +237,8 @@ def _explain(error: av.FFmpegError, url: str, *, opened: bool, waited_s: float, 
         cause, what = Cause.NETWORK, f"no answer within {waited_s:.0f} s"
     elif isinstance(error, ConnectionError):
         what = f"the connection failed: {error.strerror}"
+    elif error.errno == errno.EIO and talks_nonsense(url):
+        what = "does not talk sense"  # the library's word for a broken line and for a broken language
     elif isinstance(error, OSError):
         cause, what = Cause.NETWORK, f"can't be reached: {error.strerror}"
     return Interrupted(cause, what)

@@ -3,6 +3,8 @@
 Run as a module it is the recorder itself, but for how long it waits before it tries a camera again.
 """
 
+import asyncio
+import errno
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import av
 import pytest
 
 from gateway.model import Kind, Presence
@@ -17,6 +20,8 @@ from gateway.policy.backoff import Backoff
 from gateway.policy.coverage import Coverage
 from gateway.recording import lane, recorder
 from gateway.recording.coverage import coverage_of
+from gateway.recording.protocol import Cause, Task
+from gateway.recording.remux import _explain
 from gateway.site import Site
 from simulators.camera import CameraSimulator, EncodedLoop
 from simulators.fault import Fault
@@ -148,6 +153,22 @@ async def test_a_camera_that_fails_in_mid_session_is_a_gap_until_it_is_healed(
     assert gap.end > healed
     assert found.share < 1
     assert (shown.recorder_deaths, shown.cameras[0].interruptions) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [(Fault.GARBAGE, Cause.CAMERA), (Fault.SILENT, Cause.NETWORK)],
+    ids=str,
+)
+async def test_an_error_without_a_name_is_the_cameras_if_the_camera_talks_nonsense(
+    gate: CameraSimulator, fault: Fault, cause: Cause
+) -> None:
+    """What the library calls an I/O error, in a stream that broke, is told by what the camera says when it is asked."""
+    await gate.misbehave(fault)
+    task = Task(spool="", unreadable="", segment_s=1, stall_s=STALL_S, cameras=())
+    error = av.error.OSError(errno.EIO, os.strerror(errno.EIO))
+    told = await asyncio.to_thread(_explain, error, gate.url, opened=True, waited_s=0.1, task=task)
+    assert told.cause is cause
 
 
 async def test_a_camera_that_is_silent_from_the_start_is_a_gap_from_the_start(
