@@ -16,7 +16,7 @@ help: ## what there is
 demo: $(VENV)/demo.done ## a simulated school, its gateway and its county; ARGS="--headless" plays the scripted day
 	@$(BIN)/campus-gateway demo $(ARGS)
 
-test: $(VENV)/test.done ## all tests (real mosquitto and chromium are used where they are installed)
+test: $(VENV)/test.done ## all tests (real mosquitto, chromium and ffmpeg are used where they are installed)
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 check: $(VENV)/test.done ## formatting, lint and types

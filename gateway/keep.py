@@ -52,7 +52,7 @@ class Keep:
                     well.cancel()
                 why = "it ended by itself"
                 logger.error("service %s ended by itself", name)
-            except Exception as error:
+            except Exception as error:  # whatever a service fails of is on record, and it is begun anew
                 cause = first_cause(error)
                 why = str(cause) or type(cause).__name__
                 logger.exception("service %s failed", name)

@@ -99,7 +99,7 @@ async def _until_told(work: Awaitable[bool], told_to_end: asyncio.Event) -> None
     """Work; its error ends the whole, and so does its word."""
     try:
         ends = await work
-    except BaseException:
+    except BaseException:  # raised on
         told_to_end.set()
         raise
     if ends:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Self, TypeVar
 
+from drivers.onvif.account import Account
 from drivers.onvif.addresses import port_of, rewritten
 from drivers.onvif.answers import (
     Answer,
@@ -15,18 +16,17 @@ from drivers.onvif.answers import (
     identity_of,
     services_of,
 )
-from drivers.onvif.digest import challenges
-from drivers.onvif.memory import MOST_FAILURES, Memory
+from drivers.onvif.memory import Memory
+from drivers.onvif.pictures import Pictures
 from drivers.onvif.settings import BusKeys
 from drivers.onvif.skew import Skew, skew_of
 from drivers.onvif.toolkit import DEVICE, Parameter, Reference, Scheme, Service, new_soap, prepare
 from gateway.clock import Clock
-from gateway.errors import DeviceRefused, DeviceUnavailable
+from gateway.errors import DeviceRefused
 
 #: A camera's clock that has moved by more since it was read explains a refused login, in seconds.
 CLOCK_MOVED_S = 1.0
 
-_SCHEMES: dict[str, tuple[Scheme, ...]] = {"auto": ("digest", "wss"), "digest": ("digest",), "wss": ("wss",)}
 _SCHEME_NAMES: dict[Scheme, str] = {"digest": "HTTP Digest", "wss": "WS-UsernameToken"}
 
 logger = logging.getLogger(__name__)
@@ -52,12 +52,10 @@ class Camera:
         self.skew = Skew(known=False)
         self.told_port = keys.port
         self.asked_at = clock.monotonic()
+        self.on_garbage = on_garbage
         self._password = password
         self._clock = clock
-        self._memory = memory
-        self.on_garbage = on_garbage
-        self._scheme: Scheme = ""
-        self._failed = 0
+        self._account = Account(keys, password, clock, memory)
         self._services: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -65,6 +63,7 @@ class Camera:
         self._soap = await new_soap(
             self.keys.username, self._password, lambda: self.skew.theirs(self._clock.now())
         )
+        self.pictures = Pictures(self.keys, self._soap, self._account, self._told)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -110,33 +109,33 @@ class Camera:
         keys = self.keys
         if not keys.username:
             return identity_of(await self.ask(DEVICE, "GetDeviceInformation"))
-        login = self._login
-        if (words := self._memory.refusal(self._clock, login)) is not None:
+        account = self._account
+        if (words := account.refusal()) is not None:
             raise DeviceRefused(
                 f"{words}; not tried again for some minutes, because cameras lock an account: write another password "
                 "into the file, or restart the gateway, and it is tried at once"
             )
         refusals: list[str] = []
-        for scheme in self._memory.schemes(login, _SCHEMES[keys.auth]):
+        for scheme in account.schemes():
             try:
                 answer = await self._ask(DEVICE, self._device, "GetDeviceInformation", scheme=scheme)
             except LoginRefused as refused:
-                failures = self._count_failures()
+                failures = self._account.count(self._soap)
                 if refused.about_time:
                     clock = self._about_time(refused)
-                    self._memory.give_up(self._clock, login, str(clock))
+                    account.give_up(str(clock))
                     raise clock from refused
                 refusals.append(f"{_SCHEME_NAMES[scheme]}: {refused.reason}")
-                if failures and (self._memory.is_retry(login) or not self._memory.budget(self._clock, login)):
+                if failures and not account.may_try_another():
                     break  # a camera without Digest asks for none, and has counted nothing
             else:
-                self._scheme = scheme
-                self._memory.accept(login, scheme)
+                account.scheme = scheme
+                account.accept(scheme)
                 return identity_of(answer)
         words = f"{keys.host} refuses user {keys.username!r} or its password ({'; '.join(refusals)})"
         if not self.skew.known:
             words += ", or it minds the time that we give: it does not tell its own"
-        self._memory.give_up(self._clock, login, words)
+        account.give_up(words)
         raise DeviceRefused(f"{words}; some cameras have users of their own for ONVIF")
 
     async def find_services(self) -> None:
@@ -192,7 +191,7 @@ class Camera:
                 where,
                 operation,
                 parameters,
-                scheme=self._scheme,
+                scheme=self._account.scheme,
                 references=references,
                 wait_s=wait_s,
             )
@@ -206,49 +205,13 @@ class Camera:
 
         async def once() -> Answer:
             limit_s = self.keys.call_timeout_s
-            call = self._soap.call_plain(where, operation, body, scheme=self._scheme, limit_s=limit_s)
+            scheme = self._account.scheme
+            call = self._soap.call_plain(where, operation, body, scheme=scheme, limit_s=limit_s)
             return await self._told(operation, call)
 
         return await self._with_right_time(once)
 
-    async def fetch(self, address: str, most: int, wait_s: float) -> bytes:
-        """A file of the camera, `most` bytes at most, within `wait_s`; with Digest, or Basic where it wants that.
-
-        Where its pictures have another password, they are not asked for again for some minutes.
-        """
-        pictures = (*self._login, "pictures")
-        self._keep_off(self._login)
-        if (words := self._memory.refusal(self._clock, pictures)) is not None:
-            raise DeviceRefused(words)
-        scheme: Scheme = "digest" if self.keys.username else ""
-        got = await self._told(
-            "its picture", self._soap.get(address, most, scheme=scheme, limit_s=wait_s, basic=False)
-        )
-        if (
-            got.status == 401
-            and self.keys.username
-            and any(map(_is_basic, got.challenges))
-            and not challenges(got.challenges)
-        ):
-            got = await self._told(
-                "its picture", self._soap.get(address, most, scheme=scheme, limit_s=wait_s, basic=True)
-            )
-        if got.status in {401, 403}:
-            self._count_failures()
-            words = f"{self.keys.host} refuses its picture to user {self.keys.username!r} (HTTP {got.status})"
-            self._memory.give_up(self._clock, pictures, words)
-            raise DeviceRefused(words)
-        if got.status != 200:
-            raise DeviceUnavailable(f"{self.keys.host} has no picture: HTTP {got.status}")
-        self._soap.failures = 0
-        self._memory.accept(pictures, scheme)
-        return got.data
-
     # How it is asked.
-
-    @property
-    def _login(self) -> tuple[str, ...]:
-        return self.keys.host, str(self.keys.port), self.keys.username, self._password
 
     @property
     def _device(self) -> str:
@@ -256,36 +219,23 @@ class Camera:
 
     async def _with_right_time(self, once: Callable[[], Awaitable[Answer]], *, vital: bool = False) -> Answer:
         if not vital:
-            self._keep_off(self._login)
-        failed = self._failed
+            self._account.keep_off()
+        failed = self._account.failed
         try:
             answer = await once()
         except LoginRefused as refused:
-            self._count_failures()
-            if self._scheme != "wss" or not await self._clock_has_moved():
+            self._account.count(self._soap)
+            if self._account.scheme != "wss" or not await self._clock_has_moved():
                 raise self._refused(refused) from refused
             try:
                 answer = await once()
             except LoginRefused as again:
-                self._count_failures()
+                self._account.count(self._soap)
                 raise self._refused(again) from again
-        if self._scheme and failed == self._failed:  # else it may have been judged before
+        if self._account.scheme and failed == self._account.failed:  # else it may have been judged before
             self._soap.failures = 0
-            self._memory.accept(self._login)
+            self._account.accept()
         return answer
-
-    def _keep_off(self, login: tuple[str, ...]) -> None:
-        """Some cameras lock an account at the fifth failure, whoever of us asks."""
-        if self._memory.budget(self._clock, login) < MOST_FAILURES:
-            raise DeviceRefused(
-                f"{self.keys.host} has refused our login just now: it is asked again when that is over"
-            )
-
-    def _count_failures(self) -> int:
-        count, self._soap.failures = self._soap.failures, 0
-        self._failed += count
-        self._memory.failed(self._clock, self._login, count)
-        return count
 
     async def _clock_has_moved(self) -> bool:
         before = self.skew
@@ -333,7 +283,3 @@ class Camera:
             raise
         finally:
             self.asked_at = self._clock.monotonic()
-
-
-def _is_basic(challenge: str) -> bool:
-    return "basic " in f"{challenge} ".lower()

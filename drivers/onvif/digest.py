@@ -88,6 +88,12 @@ def challenges(headers: Iterable[str]) -> list[Mapping[str, str]]:
     return found
 
 
+def wants_basic(headers: Iterable[str]) -> bool:
+    """Whether it asks for Basic, and for no Digest that we can answer."""
+    given = list(headers)
+    return any("basic " in f"{header} ".lower() for header in given) and not challenges(given)
+
+
 def is_stale(headers: Iterable[str]) -> bool:
     """Whether it says that the password is right and its number too old (RFC 7616, section 3.3, `stale`)."""
     return any(given.get("stale", "").lower() == "true" for given in challenges(headers))

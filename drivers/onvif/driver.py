@@ -87,7 +87,7 @@ class OnvifDriver:
                 address = (await self.streams()).snapshot
                 if address is None:
                     raise DeviceUnavailable(f"{self._connection.id} tells no address of a picture")
-                data = await self._connected().fetch(address, MOST_PICTURE_BYTES, PICTURE_LIMIT_S)
+                data = await self._connected().pictures.fetch(address, MOST_PICTURE_BYTES, PICTURE_LIMIT_S)
         except TimeoutError:
             raise DeviceUnavailable(
                 f"{self._connection.id} gives no picture in {PICTURE_LIMIT_S:g} s"

@@ -89,7 +89,7 @@ class Stage:
         except (OSError, sqlite3.Error, GatewayError) as error:
             await self._ending.aclose()
             raise StageFault(str(error)) from error
-        except BaseException:
+        except BaseException:  # raised on
             await self._ending.aclose()
             raise
         return self

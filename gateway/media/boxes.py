@@ -52,7 +52,7 @@ class Fragments:
             self._size = self._file.seek(0, io.SEEK_END)
             self._offsets: list[int] = []
             self._header, self.end = self._walk()
-        except BaseException:
+        except BaseException:  # raised on
             self._file.close()
             raise
         self._run = lru_cache(maxsize=1024)(self._read_run)

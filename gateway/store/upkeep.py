@@ -50,7 +50,7 @@ class Upkeep(Arming):
         while True:
             try:
                 await work()
-            except Exception:
+            except Exception:  # the journal must not be left without upkeep, whatever went wrong once
                 logger.exception("the journal's upkeep failed; it goes on")
                 await self._clock.sleep(AGAIN_S)
 

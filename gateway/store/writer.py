@@ -202,7 +202,7 @@ class Writer:
                 return await written
             fresh = self._hand
             return await fresh.do(lambda: self._commit(fresh, batch))
-        except Exception as error:
+        except Exception as error:  # every waiting caller must hear of it, whatever it is
             logger.exception("%s: a batch failed", self._name)
             return [_Outcome(error=JournalUnwritable(f"{self._name}: {error}"))] * len(batch)
 

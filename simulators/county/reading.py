@@ -1,14 +1,8 @@
 """From a message on a topic to a value, and to the rules that it breaks: pure."""
 
 from simulators.county.link import Incoming
-from simulators.county.tables import Message
-from simulators.county.wire import (
-    Cleared,
-    Event,
+from simulators.county.parsing import (
     MalformedError,
-    Rule,
-    Snapshot,
-    Violation,
     breaches,
     parse_event,
     parse_open_alarms,
@@ -17,6 +11,8 @@ from simulators.county.wire import (
     parse_snapshot,
     parse_state,
 )
+from simulators.county.tables import Message
+from simulators.county.wire import Cleared, Event, Rule, Snapshot, Violation
 
 #: What the county subscribes to under the root (CONTRACT, MQTT, direction "up"). Readings are not kept.
 TOPICS_BELOW_ROOT = ("event/#", "state", "alarms/open", "device/+", "command/result", "snapshot/+")

@@ -10,6 +10,7 @@ from itertools import chain
 
 from gateway.clock import from_ms, to_ms
 from simulators.county.ledger import Ledger
+from simulators.county.parsing import parse_event
 from simulators.county.wire import (
     Cleared,
     CommandResult,
@@ -20,7 +21,6 @@ from simulators.county.wire import (
     Snapshot,
     State,
     Violation,
-    parse_event,
 )
 
 #: Violations beyond these are not kept one by one: a gateway gone mad must not fill the disk.
