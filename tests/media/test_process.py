@@ -205,24 +205,16 @@ async def test_a_caller_that_gives_up_holds_up_nobody(tmp_path: Path) -> None:
         assert process.quick.rubbish == 0
 
 
-def test_asking_loads_no_media_library() -> None:
-    """The gateway's own process imports the client without PyAV, OpenCV or NumPy (I9)."""
-    code = (
-        "import sys, gateway.media.client; "
-        "sys.exit(', '.join(sys.modules.keys() & {'av', 'cv2', 'numpy'}) or 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_who_cuts_clips_loads_nothing_that_decodes_pictures() -> None:
-    """OpenCV and NumPy are for the lane of stills and looks: the other one stays small."""
-    code = (
-        "import sys, gateway.media.worker, gateway.media.clips; "
-        "sys.exit(', '.join(sys.modules.keys() & {'cv2', 'numpy'}) or 0)"
-    )
+@pytest.mark.parametrize(
+    ("modules", "never"),
+    [
+        (("gateway.media.client",), {"av", "cv2", "numpy"}),
+        (("gateway.media.worker", "gateway.media.clips"), {"cv2", "numpy"}),
+    ],
+)
+def test_what_is_not_needed_is_not_loaded(modules: tuple[str, ...], never: set[str]) -> None:
+    """The gateway's own process has no media library (I9), and who cuts clips none that decodes: that one stays small."""
+    code = f"import sys, {', '.join(modules)}; sys.exit(', '.join(sys.modules.keys() & {never!r}) or 0)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
     )
