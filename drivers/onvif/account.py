@@ -1,5 +1,6 @@
 """Our account at one camera: what was refused, what may still be tried, so that nothing we do locks it."""
 
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from drivers.onvif.memory import MOST_FAILURES, Memory
@@ -12,6 +13,14 @@ if TYPE_CHECKING:  # loading it takes 40 MB: toolkit.py does
     from drivers.onvif.soap import Soap
 
 _SCHEMES: dict[str, tuple[Scheme, ...]] = {"auto": ("digest", "wss"), "digest": ("digest",), "wss": ("wss",)}
+
+
+class Need(IntEnum):
+    """How much a question is needed: so many failed logins must still be free for it to be asked."""
+
+    WISH = MOST_FAILURES  # a picture, an address: not after any failure, until our login was taken again
+    ACT = 2  # a relay, of which a siren may hang: one is left for the events
+    HEAR = 1  # the events, or another sign of life
 
 
 class Account:
@@ -36,9 +45,9 @@ class Account:
         """With what words it was refused, while it must not be tried again."""
         return self._memory.refusal(self._clock, self._of(part))
 
-    def keep_off(self) -> None:
-        """Some cameras lock an account at the fifth failure, whoever of us asks. Raises DeviceRefused after a failure."""
-        if self._memory.budget(self._clock, self._login) < MOST_FAILURES:
+    def keep_off(self, need: Need = Need.WISH) -> None:
+        """Some cameras lock an account at the fifth failure, whoever of us asks. Raises DeviceRefused if too few are left."""
+        if self._memory.budget(self._clock, self._login) < need:
             raise DeviceRefused(
                 f"{self._keys.host} has refused our login just now: it is asked again when that is over"
             )

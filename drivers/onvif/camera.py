@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Self, TypeVar
 
-from drivers.onvif.account import Account
+from drivers.onvif.account import Account, Need
 from drivers.onvif.addresses import port_of, rewritten
 from drivers.onvif.answers import (
     Answer,
@@ -176,12 +176,12 @@ class Camera:
         address: str | None = None,
         references: Sequence[Reference] = (),
         wait_s: float = 0.0,
-        vital: bool = False,
+        need: Need = Need.WISH,
     ) -> Answer:
         """One operation, logged in; the camera may take `wait_s` more than other answers.
 
         Where its clock was set meanwhile, so that a token's time is refused, that is seen and mended. After a refused
-        login only what is `vital` is asked, until that shows that our login is still good.
+        login only what there is enough `need` of is asked, until that shows that our login is still good.
         """
         where = address or self.address_of(service.namespace)
 
@@ -196,7 +196,7 @@ class Camera:
                 wait_s=wait_s,
             )
 
-        return await self._with_right_time(once, vital=vital)
+        return await self._with_right_time(once, need)
 
     async def ask_plain(self, namespace: str, operation: str, inner: str = "") -> Answer:
         """One operation that the library does not know, with its parameters as XML."""
@@ -217,9 +217,8 @@ class Camera:
     def _device(self) -> str:
         return rewritten(f"http://camera{self.keys.path}", self.keys.host, self.keys.port)
 
-    async def _with_right_time(self, once: Callable[[], Awaitable[Answer]], *, vital: bool = False) -> Answer:
-        if not vital:
-            self._account.keep_off()
+    async def _with_right_time(self, once: Callable[[], Awaitable[Answer]], need: Need = Need.WISH) -> Answer:
+        self._account.keep_off(need)
         failed = self._account.failed
         try:
             answer = await once()
@@ -227,6 +226,7 @@ class Camera:
             self._account.count(self._soap)
             if self._account.scheme != "wss" or not await self._clock_has_moved():
                 raise self._refused(refused) from refused
+            self._account.keep_off(min(need, Need.ACT))
             try:
                 answer = await once()
             except LoginRefused as again:

@@ -3,7 +3,8 @@
 import asyncio
 from typing import NoReturn, cast
 
-from drivers.onvif.answers import Fault
+from drivers.onvif.account import Need
+from drivers.onvif.answers import Fault, NoService
 from drivers.onvif.camera import Camera
 from drivers.onvif.listening import Listening
 from drivers.onvif.media import find_streams
@@ -33,6 +34,7 @@ class OnvifDriver:
         self._camera: Camera | None = None
         self._streams: Streams | None = None
         self._looking = asyncio.Lock()
+        self._switching = asyncio.Lock()
         self._begun = clock.monotonic()
 
     @property
@@ -57,7 +59,10 @@ class OnvifDriver:
         raise end
 
     async def switch(self, output: str, *, on: bool) -> None:
-        """Set a relay; returns when the camera has taken it. Raises DeviceUnavailable and DeviceRefused."""
+        """Set a relay; returns when the camera has taken it. Raises DeviceUnavailable and DeviceRefused.
+
+        One after the other: several at once could be too many failed logins at once.
+        """
         (device,) = self._connection.devices
         keys = next((cast("OutputKeys", one.settings) for one in device.outputs if one.id == output), None)
         if keys is None:
@@ -66,12 +71,13 @@ class OnvifDriver:
         service = DEVICE_IO if camera.offers(DEVICE_IO.namespace) else DEVICE
         state = "active" if on else "inactive"
         wish: dict[str, Parameter] = {"RelayOutputToken": keys.relay, "LogicalState": state}
-        try:
-            await camera.ask(service, "SetRelayOutputState", wish)
-        except Fault:  # some tell of a service for it, and do it in the older one
-            if service is DEVICE:
-                raise
-            await camera.ask(DEVICE, "SetRelayOutputState", wish)
+        async with self._switching:
+            try:
+                await camera.ask(service, "SetRelayOutputState", wish, need=Need.ACT)
+            except Fault:  # some tell of a service for it, and do it in the older one
+                if service is DEVICE:
+                    raise
+                await camera.ask(DEVICE, "SetRelayOutputState", wish, need=Need.ACT)
 
     async def streams(self) -> Streams:
         """Where its pictures are, asked once in an attempt. Raises DeviceUnavailable, DeviceRefused."""
@@ -127,5 +133,7 @@ class OnvifDriver:
             )
             self._camera = camera
             await listening.serve(identity)
+        except NoService as nobody:  # a camera that starts: its web server is there before the rest of it
+            return DeviceUnavailable(str(nobody)) if self._memory.has_served(camera.keys) else nobody
         except (DeviceUnavailable, DeviceRefused) as end:
             return end

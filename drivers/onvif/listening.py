@@ -1,25 +1,26 @@
-"""Keeps a pull point of a camera and pulls from it, for as long as an attempt lasts; looks at its clock now and then."""
+"""Keeps a pull point of a camera and pulls from it, for as long as an attempt lasts."""
 
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
-from drivers.onvif.answers import Fault, Garbled, HungUp, LoginRefused
+from drivers.onvif.account import Need
+from drivers.onvif.answers import Fault, Garbled, HungUp, LoginRefused, NoService
 from drivers.onvif.camera import Camera
+from drivers.onvif.clockwatch import ClockWatch
 from drivers.onvif.codec import Notification, happening, is_known, is_of_no_matter
+from drivers.onvif.losses import Losses
 from drivers.onvif.memory import Memory
 from drivers.onvif.pullpoint import MOST_MESSAGES, PullPoint, limits_of
 from drivers.onvif.reports import Reports
 from drivers.onvif.settings import SiteConnection
+from drivers.onvif.skew import Skew
+from drivers.onvif.toolkit import DEVICE, EVENTS
 from drivers.onvif.tracking import Tracker
 from gateway.clock import Clock
 from gateway.errors import DeviceRefused, DeviceUnavailable
-from gateway.policy.backoff import Backoff
-
-#: How often the camera's clock is looked at, in seconds.
-CLOCK_EVERY_S = 600.0
 
 #: A camera has told the state of its inputs so soon after it was asked, in seconds, or it never will.
 TOLD_WITHIN_S = 10.0
@@ -28,17 +29,14 @@ TOLD_WITHIN_S = 10.0
 MOST_GARBLED = 3
 PAUSE_S = 0.5
 
-#: Subscriptions in a row of which none has answered, before that is told as a refusal.
-MOST_DEAF = 4
+#: Answers with nothing in them are no more often than so many seconds: some cameras do not wait for something to tell.
+EMPTY_EVERY_S = 0.5
+
+#: A camera without points that gave us no pull point is asked for one again so often, in seconds.
+EVENTS_EVERY_S = 60.0
 
 #: A pull that is hung up on sooner has not waited for a message: the camera is gone.
 SHORTEST_PULL_S = 0.5
-
-#: Subscriptions are made anew with such waits: eight in the first two minutes, then two a minute (agsh/onvif PR#501).
-AGAIN = Backoff(first_s=1.0, longest_s=30.0)
-
-#: A subscription that has lasted so long in seconds was a good one: the next loss is a new one.
-GOOD_AFTER_S = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -54,17 +52,17 @@ class Listening:
     tracker: Tracker
     reports: Reports
     malformed: Callable[[bytes, str], None]
-    _losses: int = 0
-    _deaf: int = 0
-    _has_answered: bool = False
+    _losses: Losses = field(default_factory=Losses)
     _most: int = MOST_MESSAGES
     _garbled: int = 0
-    _subscribed_at: float = 0.0
-    _clock_due: float = 0.0
     _pull_s: float = 0.0
     _asked_for_state: bool = True
     _untold_is_said: bool = False
-    _sets_clock: bool = True
+    _refusal_is_said: bool = False
+    _clockwatch: ClockWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._clockwatch = ClockWatch(self.camera, self.connection, self.clock, self._tell_clock)
 
     @property
     def _name(self) -> str:
@@ -75,10 +73,10 @@ class Listening:
         self._pull_s = self.connection.settings.pull_s
         point = await self._first()
         try:
+            self.memory.serve(self.camera.keys)
             self.reports.online(self._name, identity)
             if point is None:
-                await self._without_events()
-            await self._set_clock()
+                point = await self._without_events()
             while True:
                 point = await self._pull(point)
         except DeviceRefused:
@@ -89,13 +87,15 @@ class Listening:
                 await self._leave(point)
 
     async def _first(self) -> PullPoint | None:
-        """None for a camera that has no events, and of which none are wanted."""
+        """None for a camera that gives none now, and of which none is needed for a point."""
         try:
             return await self._subscribe()
         except DeviceRefused as refused:
             if self.connection.devices[0].points or isinstance(refused, LoginRefused):
                 raise
-            logger.warning("%s: tells nothing of tampering and faults: %s", self._name, refused)
+            if not self._refusal_is_said:
+                logger.warning("%s: tells nothing of tampering and faults: %s", self._name, refused)
+            self._refusal_is_said = True
             return None
 
     async def _subscribe(self) -> PullPoint:
@@ -105,8 +105,7 @@ class Listening:
         except DeviceUnavailable:
             await self._leave(point)
             raise
-        self._subscribed_at = self.clock.monotonic()
-        self._has_answered = False
+        self._losses.made(self.clock.monotonic())
         return point
 
     async def _leave(self, point: PullPoint) -> None:
@@ -114,14 +113,18 @@ class Listening:
         if self.connection.settings.unsubscribe:
             await point.let_go()
 
-    async def _without_events(self) -> NoReturn:
-        """Its clock is the sign of life."""
+    async def _without_events(self) -> PullPoint:
+        """Until it gives one, if it has events at all. A question that needs our login is the sign of life."""
+        due = self.clock.monotonic() + EVENTS_EVERY_S
         while True:
-            if self.clock.monotonic() >= self._clock_due:
-                await self._set_clock()
-                self._look_at_clock()
+            await self._clockwatch.look()
             await self.clock.sleep(self._pull_s)
-            await self.camera.read_clock()
+            await self.camera.ask(DEVICE, "GetDeviceInformation", need=Need.HEAR)
+            if self.clock.monotonic() >= due and self.camera.offers(EVENTS.namespace):
+                if (point := await self._first()) is not None:
+                    logger.info("%s: tells of tampering and faults now", self._name)
+                    return point
+                due = self.clock.monotonic() + EVENTS_EVERY_S
 
     async def _pull(self, point: PullPoint) -> PullPoint:
         """One round; the subscription to go on with."""
@@ -141,17 +144,20 @@ class Listening:
         except Fault as fault:
             if self._obeys(fault):
                 return point
-            return await self._anew(point, fault)
+            return await self._anew(point, fault.reason)
+        except NoService as nobody:  # some say so of a subscription that they have forgotten
+            return await self._anew(point, str(nobody))
         for told in pulled:  # before anything that may fail: the camera has forgotten them
             self._take(told)
-        self._garbled, self._has_answered = 0, True
-        if self.clock.monotonic() >= self._clock_due:
-            if self._clock_due:
-                await self.camera.read_clock()
-                await self._set_clock()
-            self._look_at_clock()
+        self._garbled = 0
+        self._losses.answered()
+        hurried_s = EMPTY_EVERY_S - (self.clock.monotonic() - begun)
+        self._look_at_losses()
+        await self._clockwatch.look()
         self._look_at_untold()
         await point.renew()
+        if not pulled and hurried_s > 0:
+            await self.clock.sleep(hurried_s)
         return point
 
     async def _again(self, point: PullPoint) -> PullPoint:
@@ -183,21 +189,20 @@ class Listening:
             "%s: hung up after %.0f s, is asked every %g s from now on", self._name, lasted_s, self._pull_s
         )
 
-    async def _anew(self, point: PullPoint, fault: Fault) -> PullPoint:
+    async def _anew(self, point: PullPoint, why: str) -> PullPoint:
         """It does not know our subscription any more: after a restart, or as another client has ended all.
 
         One that never answers a pull is deaf, and told as such.
         """
-        self._deaf = 0 if self._has_answered else self._deaf + 1
-        if self._deaf >= MOST_DEAF:
-            raise DeviceRefused(f"{self._name} gives us pull points and no answer from them: {fault.reason}")
+        losses = self._losses
+        losses.lost(self.clock.monotonic())
+        if losses.is_deaf:
+            raise DeviceRefused(f"{self._name} gives us pull points and no answer from them: {why}")
+        if losses.are_many:
+            self._tell_losses(many=True)
         await self._leave(point)
-        if self.clock.monotonic() - self._subscribed_at >= GOOD_AFTER_S:
-            self._losses = 0
-        self._losses += 1
-        wait_s = AGAIN.delay(self._losses, 0.0)
-        logger.info("%s: subscription lost (%s), made anew in %g s", self._name, fault.reason, wait_s)
-        await self.clock.sleep(wait_s)
+        logger.info("%s: subscription lost (%s), made anew in %g s", self._name, why, losses.wait_s)
+        await self.clock.sleep(losses.wait_s)
         return await self._subscribe()
 
     def _take(self, told: Notification) -> None:
@@ -215,10 +220,22 @@ class Listening:
                 " ".join(told.xml.decode("utf-8", "replace").split()),
             )
 
+    def _look_at_losses(self) -> None:
+        """One that lasts is told, too: an attempt before this one may have ended with the fault."""
+        if self._losses.is_good(self.clock.monotonic()):
+            self._tell_losses(many=False)
+
+    def _tell_losses(self, *, many: bool) -> None:
+        for signal in self.tracker.losses(many=many):
+            self.reports.signal(signal)
+
+    def _tell_clock(self, skew: Skew) -> None:
+        self.reports.signal(self.tracker.clock(skew, self.connection.settings.clock_limit_s))
+
     def _look_at_untold(self) -> None:
         """An input of the site file that the camera does not know is a button that nobody hears: a fault."""
         untold = self.tracker.untold
-        is_late = self.clock.monotonic() - self._subscribed_at >= TOLD_WITHIN_S
+        is_late = self.clock.monotonic() - self._losses.since >= TOLD_WITHIN_S
         if self._asked_for_state and (is_late or not untold):
             for signal in self.tracker.untold_inputs():
                 self.reports.signal(signal)
@@ -232,36 +249,3 @@ class Listening:
                 how,
                 ", ".join(untold),
             )
-
-    async def _set_clock(self) -> None:
-        keys = self.connection.settings
-        if not (
-            keys.set_clock
-            and self._sets_clock
-            and self.connection.clock_trusted()
-            and self.camera.skew.is_wrong(keys.clock_limit_s)
-        ):
-            return
-        words = self.camera.skew.words(keys.clock_limit_s)
-        try:
-            await self.camera.set_clock()
-        except DeviceRefused as refused:
-            logger.warning("%s: %s, and it can't be set: %s", self._name, words, refused)
-        else:
-            logger.info("%s: %s, set", self._name, words)
-            if self.camera.skew.is_wrong(
-                keys.clock_limit_s
-            ):  # something else sets it, or it is meant otherwise
-                self._sets_clock = False
-                logger.warning(
-                    "%s: its clock was set, and is still wrong: %s; not set again until it is connected anew",
-                    self._name,
-                    self.camera.skew.words(keys.clock_limit_s),
-                )
-
-    def _look_at_clock(self) -> None:
-        """Tell how it is, unless ours is no better."""
-        self._clock_due = self.clock.monotonic() + CLOCK_EVERY_S
-        skew = self.camera.skew
-        if skew.known and self.connection.clock_trusted():
-            self.reports.signal(self.tracker.clock(skew, self.connection.settings.clock_limit_s))

@@ -1,9 +1,10 @@
-"""What outlives an attempt, in this process: passwords that were refused, topics that were shown."""
+"""What outlives an attempt, in this process: passwords that were refused, topics that were shown, cameras that were served."""
 
 import hashlib
 from collections import deque
 from dataclasses import dataclass, field
 
+from drivers.onvif.settings import BusKeys
 from drivers.onvif.toolkit import Scheme
 from gateway.clock import Clock
 
@@ -35,11 +36,12 @@ class _Login:
 
 
 class Memory:
-    """Bounded. Passwords are kept as hashes; another password for the same user is tried at once."""
+    """Bounded, in number and in size. Passwords and topics are kept as hashes; another password is tried at once."""
 
     def __init__(self) -> None:
         self._logins: dict[bytes, _Login] = {}
-        self._topics: dict[str, set[str]] = {}
+        self._topics: dict[str, set[bytes]] = {}
+        self._served: dict[bytes, None] = {}
 
     def failed(self, clock: Clock, login: tuple[str, ...], times: int) -> None:
         """The camera has refused this login so many times just now."""
@@ -54,7 +56,7 @@ class Memory:
 
     def accept(self, login: tuple[str, ...], scheme: Scheme = "") -> None:
         """This login was taken: the camera counts anew."""
-        known = self._logins.get(_hash(login))
+        known = self._logins.get(mark(*login))
         if known is not None and known.failed:
             known.failed.clear()
         if scheme:
@@ -63,20 +65,20 @@ class Memory:
 
     def budget(self, clock: Clock, login: tuple[str, ...]) -> int:
         """How often it may still fail just now."""
-        known = self._logins.get(_hash(login))
+        known = self._logins.get(mark(*login))
         since = clock.monotonic() - WINDOW_S
         return MOST_FAILURES - (sum(at > since for at in known.failed) if known is not None else 0)
 
     def refusal(self, clock: Clock, login: tuple[str, ...]) -> str | None:
         """With what words it was refused, while it must not be tried again."""
-        known = self._logins.get(_hash(login))
+        known = self._logins.get(mark(*login))
         if known is None or (clock.monotonic() >= known.until and self.budget(clock, login) > 0):
             return None
         return known.words or "the camera has refused our login several times"
 
     def schemes(self, login: tuple[str, ...], wanted: tuple[Scheme, ...]) -> tuple[Scheme, ...]:
         """Those of `wanted` to try now: first the one that the camera has taken before, at every other retry the other."""
-        known = self._logins.get(_hash(login))
+        known = self._logins.get(mark(*login))
         if known is None:
             return wanted
         order = sorted(wanted, key=lambda one: one != known.scheme)
@@ -84,23 +86,38 @@ class Memory:
 
     def is_retry(self, login: tuple[str, ...]) -> bool:
         """Whether it was given up before: for that, one failed login is enough."""
-        known = self._logins.get(_hash(login))
+        known = self._logins.get(mark(*login))
         return known is not None and known.refusals > 0
 
     def is_new(self, camera: str, topic: str) -> bool:
         """Whether that camera's topic was not shown yet; from now on it was."""
-        known = self._topics.setdefault(camera, set())
-        if topic in known or len(known) >= MOST_TOPICS:
+        known, one = self._topics.setdefault(camera, set()), mark(topic)
+        if one in known or len(known) >= MOST_TOPICS:
             return False
-        known.add(topic)
+        known.add(one)
         return True
 
+    def serve(self, keys: BusKeys) -> None:
+        """The camera at that address speaks ONVIF."""
+        self._served[_address(keys)] = None
+        while len(self._served) > _MOST_LOGINS:
+            del self._served[next(iter(self._served))]
+
+    def has_served(self, keys: BusKeys) -> bool:
+        """Whether a camera was served at that address."""
+        return _address(keys) in self._served
+
     def _of(self, login: tuple[str, ...]) -> _Login:
-        known = self._logins.setdefault(_hash(login), _Login())
+        known = self._logins.setdefault(mark(*login), _Login())
         while len(self._logins) > _MOST_LOGINS:
             del self._logins[next(iter(self._logins))]
         return known
 
 
-def _hash(login: tuple[str, ...]) -> bytes:
-    return hashlib.sha256("\0".join(login).encode()).digest()
+def mark(*words: str) -> bytes:
+    """Of one size, however long the words are: two that begin alike stay apart."""
+    return hashlib.sha256("\0".join(words).encode()).digest()
+
+
+def _address(keys: BusKeys) -> bytes:
+    return mark(keys.host, str(keys.port), keys.path)

@@ -8,8 +8,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
+from drivers.onvif.account import Need
 from drivers.onvif.addresses import rewritten
-from drivers.onvif.answers import Answer, Fault
+from drivers.onvif.answers import Answer, Fault, NoService
 from drivers.onvif.camera import Camera
 from drivers.onvif.codec import Notification, moment, notifications
 from drivers.onvif.toolkit import EVENTS, PULL_POINT, SUBSCRIPTION, Parameter, Reference
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class PullPoint:
-    """One subscription. Its methods raise DeviceUnavailable and DeviceRefused; Fault is one that the camera has forgotten."""
+    """One subscription. Its methods raise DeviceUnavailable and DeviceRefused; Fault or NoService is one that the camera has forgotten."""
 
     def __init__(self, camera: Camera, clock: Clock, address: str, references: tuple[Reference, ...]) -> None:
         self._camera = camera
@@ -48,7 +49,7 @@ class PullPoint:
             wish = _termination(camera, clock, form)
             parameters: dict[str, Parameter] = {} if wish is None else {"InitialTerminationTime": wish}
             try:
-                answer = await camera.ask(EVENTS, "CreatePullPointSubscription", parameters, vital=True)
+                answer = await camera.ask(EVENTS, "CreatePullPointSubscription", parameters, need=Need.HEAR)
             except Fault as fault:
                 refusals.append(fault.reason)
                 continue
@@ -64,11 +65,9 @@ class PullPoint:
         """Have the present state of every property told; False where the camera can't."""
         try:
             await self._ask("SetSynchronizationPoint")
-        except Fault as fault:
+        except (Fault, NoService) as refused:
             logger.warning(
-                "%s: can't be asked for the present state of its inputs (SetSynchronizationPoint: %s)",
-                self._camera.keys.host,
-                fault.reason,
+                "%s: can't be asked for the present state of its inputs (%s)", self._camera.keys.host, refused
             )
             return False
         return True
@@ -85,7 +84,7 @@ class PullPoint:
             address=self._address,
             references=self._references,
             wait_s=wait_s,
-            vital=True,
+            need=Need.HEAR,
         )
         self._left_s = _left_s(answer)
         return tuple(notifications(answer.body, answer.data))
@@ -110,15 +109,15 @@ class PullPoint:
                 {"TerminationTime": wish},
                 address=self._address,
                 references=self._references,
-                vital=True,
+                need=Need.HEAR,
             )
-        except Fault as fault:
+        except (Fault, NoService) as refused:
             self._renews = False
-            logger.info("%s: a subscription can't be renewed: %s", self._camera.keys.host, fault.reason)
+            logger.info("%s: a subscription can't be renewed: %s", self._camera.keys.host, refused)
 
     async def _ask(self, operation: str) -> Answer:
         return await self._camera.ask(
-            PULL_POINT, operation, address=self._address, references=self._references, vital=True
+            PULL_POINT, operation, address=self._address, references=self._references, need=Need.HEAR
         )
 
 

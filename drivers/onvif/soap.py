@@ -72,6 +72,7 @@ class Soap:
     def __init__(self, username: str, password: str, now: Callable[[], datetime]) -> None:
         #: Logins that the camera has refused since somebody set this to 0: what it counts before it locks an account.
         self.failures = 0
+        self._was_refused = False
         self._token = _Token(username, password, now)
         self._digest = Digest(username, password)
         # cameras drop idle connections without a word: a new one for each request costs less than that
@@ -148,17 +149,25 @@ class Soap:
             raise
 
     async def _send(self, question: "_Question", *, digest: bool, most: int, limit_s: float) -> Got:
-        """With Digest: by the last challenge, and once more if that was too old."""
+        """With Digest: by the last challenge, and once more if that was too old.
+
+        After a refusal a new challenge is asked for first, so that the next question fails once at most: failures are few.
+        """
         if not digest:
             return await self._exchange(question, None, most, limit_s)
         origin, target = str(question.url.origin()), question.url.raw_path_qs
-        proof = self._digest.proof(origin, question.method, target)
+        is_careful = self._was_refused
+        proof = None if is_careful else self._digest.proof(origin, question.method, target)
         got = await self._exchange(question, proof, most, limit_s)
-        if got.status != 401 or not self._digest.learn(origin, got.challenges):
-            return got
-        self.failures += proof is not None and not is_stale(got.challenges)
-        proof = self._digest.proof(origin, question.method, target)
-        return await self._exchange(question, proof, most, limit_s)
+        if got.status == 401 and self._digest.learn(origin, got.challenges):
+            self.failures += proof is not None and not is_stale(got.challenges)
+            proof = self._digest.proof(origin, question.method, target)
+            got = await self._exchange(question, proof, most, limit_s)
+        if got.proved and got.status == 401:
+            self._was_refused = True
+        elif got.proved and is_careful:  # else it may have been judged before the refusal
+            self._was_refused = False
+        return got
 
     async def _exchange(self, question: "_Question", proof: str | None, most: int, limit_s: float) -> Got:
         headers = question.headers | ({} if proof is None else {"Authorization": proof})

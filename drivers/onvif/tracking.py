@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from drivers.onvif.codec import Happening, Notification
+from drivers.onvif.memory import mark
 from drivers.onvif.settings import Event, OnvifDevice, OnvifPoint
 from drivers.onvif.skew import Skew
 from gateway.model import ID_PATTERN, Kind, Level, Origin, Signal
@@ -37,10 +38,11 @@ class Tracker:
         self._device = device
         self._inputs = {point.settings.input: point for point in device.points if point.settings.input}
         self._events = {point.settings.event: point for point in device.points if point.settings.event}
-        self._lasting: dict[Event, set[str]] = {}
+        self._lasting: dict[Event, set[bytes]] = {}
         self._untold = {point.id for point in device.points}
         self._strange: set[str] = set()
         self._untold_inputs: list[str] | None = None
+        self._losses_are_many: bool | None = None
 
     @property
     def untold(self) -> list[str]:
@@ -55,6 +57,17 @@ class Tracker:
         self._untold_inputs = now
         words = f"the camera does not tell the state of {', '.join(now)}: is its `input` right? `probe` lists them"
         yield self._unnamed("inputs", Kind.FAULT, words, _level(bool(now)), Origin.STATE, None)
+
+    def losses(self, *, many: bool) -> Iterator[Signal]:
+        """Whether our subscriptions to its events are lost again and again; nothing where that is as it was."""
+        if many is self._losses_are_many:
+            return
+        self._losses_are_many = many
+        words = (
+            "the camera ends our subscription to its events again and again: a short press may go unheard; end its other "
+            "clients, or restart it"
+        )
+        yield self._unnamed("events", Kind.FAULT, words, _level(many), Origin.STATE, None)
 
     def signals(
         self, told: Notification, happening: Happening, skew: Skew, now: datetime
@@ -102,10 +115,11 @@ class Tracker:
         if point is None and event not in _UNNAMED:
             return
         lasting = self._lasting.setdefault(event, set())
+        part = mark(happening.part)
         if happening.active and len(lasting) < _MOST_PARTS:
-            lasting.add(happening.part)
+            lasting.add(part)
         elif not happening.active:
-            lasting.discard(happening.part)
+            lasting.discard(part)
             if lasting:
                 return  # another part of the camera still says so
         level = _level(happening.active)

@@ -39,7 +39,10 @@ class _Late:
 
 
 class Broadcast:
-    """Fetches pictures while anyone watches, and only then. RTP time runs on a grid of 1 / fps seconds."""
+    """Fetches pictures while anyone watches, and only then. RTP time runs on a grid of 1 / fps seconds.
+
+    `worst_lag` is how far behind that grid a picture was handed out at most, in seconds, besides what a fault holds back.
+    """
 
     def __init__(self, programme: Programme, misbehaviour: Misbehaviour) -> None:
         self._programme = programme
@@ -51,6 +54,7 @@ class Broadcast:
         self._left: deque[ViewerCount] = deque(maxlen=MAX_REMEMBERED)
         self._watched = asyncio.Event()
         self._key_wanted = False
+        self.worst_lag = 0.0
         self._underway: deque[_Late] = deque()  # bounded by the lag: what leaves is never later than that
 
     def counts(self) -> tuple[ViewerCount, ...]:
@@ -106,6 +110,7 @@ class Broadcast:
         if unit is None or self._disturbed:  # it may have become so while the picture was encoded
             self._interrupt()
             return
+        self.worst_lag = max(self.worst_lag, time.monotonic() - self._start - tick / self._fps)
         timestamp = self._stamps.sent(tick * rtp.CLOCK_RATE // self._fps, rtp.CLOCK_RATE)
         self._underway.append(_Late(time.monotonic() + self._misbehaviour.lag, timestamp, unit))
         self._deliver()

@@ -108,6 +108,11 @@ class CameraSimulator:
         """What was sent since `start`, of main, then of sub: to those who left (the last 256), then to those who watch."""
         return tuple(count for stream in self._streams for count in stream.broadcast.counts())
 
+    @property
+    def worst_lag(self) -> float:
+        """By how many seconds this camera's own pictures came late at most: its machine was busy."""
+        return max((stream.broadcast.worst_lag for stream in self._streams), default=0.0)
+
     async def start(self) -> None:
         """Open the encoders and listen. Raises OSError if address or port can't be had."""
         async with AsyncExitStack() as ending:

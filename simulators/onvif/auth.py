@@ -125,6 +125,10 @@ class Gate:
         is_right = hmac.compare_digest(authorization[6:].strip().encode(), wanted)
         return self._counted(Verdict.ACCEPTED if is_right else Verdict.REFUSED) is Verdict.ACCEPTED
 
+    def refuse(self, authorization: str) -> Verdict:
+        """Of what no password opens: whoever brings one is refused and counted, whoever brings none is asked."""
+        return self._counted(Verdict.REFUSED) if authorization else Verdict.ASKED
+
     def _counted(self, verdict: Verdict) -> Verdict:
         if self.closed or self.locked:
             verdict = Verdict.REFUSED

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
 
 from simulators.onvif.auth import Gate, Verdict
+from simulators.onvif.pullpoint import UNKNOWN
 from simulators.onvif.quirks import Quirk
 from simulators.onvif.server import HttpRequest, HttpResponse
 from simulators.onvif.soap import NAMESPACES, Request, SoapFault, Xml, envelope, fault, parse, tag
@@ -17,6 +18,7 @@ PRE_AUTH = frozenset(
 ENDLESS_BYTES = 1024**3
 _PIECE, _PIECE_SECONDS = b" " * 16_384, 0.02
 _CRUMB_SECONDS = 0.05
+_NOT_FOUND = HttpResponse(status=404, content_type="text/plain", body=b"not found")
 
 Snapshot = Callable[[], Awaitable[bytes]]
 
@@ -38,8 +40,8 @@ class Desk:
         path = urlsplit(request.target).path
         if request.method == "GET" and path == SNAPSHOT:
             return await self._picture(request)
-        if request.method != "POST":
-            return HttpResponse(status=404, content_type="text/plain", body=b"not found")
+        if request.method != "POST" or self._unit.has(Quirk.WEB_FIRST):
+            return _NOT_FOUND
         return await self._soap(request, path)
 
     async def _picture(self, request: HttpRequest) -> HttpResponse:
@@ -47,6 +49,8 @@ class Desk:
             if not self._gate.judge_basic(request.headers.get("authorization", "")):
                 headers = (("WWW-Authenticate", 'Basic realm="pictures"'),)
                 return HttpResponse(status=401, content_type="text/plain", headers=headers)
+        elif self._unit.has(Quirk.PICTURE_LOCKED):
+            return self._unauthorized(self._gate.refuse(request.headers.get("authorization", "")))
         elif (verdict := self._judge(request, None)) is not Verdict.ACCEPTED:
             return self._unauthorized(verdict)
         return HttpResponse(content_type="image/jpeg", body=await self._snapshot())
@@ -66,6 +70,8 @@ class Desk:
                 return poisoned
             answer = await self._operate(Call(asked, path))
         except SoapFault as error:
+            if UNKNOWN in error.subcodes and self._unit.has(Quirk.FORGOTTEN_404):
+                return _NOT_FOUND
             return HttpResponse(status=error.status, body=envelope(fault(error)))
         return HttpResponse(body=envelope(answer.body), then=answer.then)
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from simulators.onvif.quirks import Quirk
+from simulators.onvif.server import HungUp
 from simulators.onvif.soap import NAMESPACES, SoapFault, Xml, tag
 from simulators.onvif.unit import (
     DEVICE,
@@ -62,6 +63,8 @@ class DeviceService:
         )
 
     async def _set_time(self, call: Call) -> Answer:
+        if self._unit.has(Quirk.CLOCK_HANGS_UP):
+            raise HungUp
         request = call.request
         if request.require("DateTimeType") == "Manual":
             if request.find("UTCDateTime") is None:

@@ -114,6 +114,8 @@ class EventService:
         return Answer(tag("tev:PullMessagesResponse", *self._times("tev", point), *written))
 
     async def _wait(self, point: PullPoint, wish: timedelta, limit: int) -> list[Notice]:
+        if self._unit.has(Quirk.HASTY_PULLS):
+            wish = timedelta()
         if not self._unit.has(Quirk.CLOSES_PULL_AFTER):
             return await point.pull(wish, limit)
         patience = self._unit.close_pull_seconds

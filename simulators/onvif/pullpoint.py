@@ -18,6 +18,9 @@ LONGEST_LIFE = timedelta(hours=1)
 #: Messages that wait in one pull point; the oldest go first.
 MOST_WAITING = 1000
 
+#: The subcode of what is said of a subscription that is not there (WS-ResourceFramework).
+UNKNOWN = "wsrf-rw:ResourceUnknownFault"
+
 _DURATION = re.compile(
     r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
@@ -130,7 +133,7 @@ class PullPoints:
 
 def unknown() -> SoapFault:
     """What is said of a subscription that is not there (WS-ResourceFramework)."""
-    return SoapFault("no such subscription", "wsrf-rw:ResourceUnknownFault")
+    return SoapFault("no such subscription", UNKNOWN)
 
 
 def life_until(text: str, now: datetime, *, relative: bool) -> timedelta:

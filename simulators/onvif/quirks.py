@@ -54,5 +54,10 @@ class Quirk(StrEnum):
     SMALL_PULLS = "small-pulls"  # more than 5 messages or 2 s in one pull is a fault that says so
     RENEW_HANGS_UP = "renew-hangs-up"  # it hangs up on whoever renews
     FEW_PULLS = "few-pulls"  # every pull is a fault
+    HASTY_PULLS = "hasty-pulls"  # every pull is answered at once, also with nothing
+    FORGOTTEN_404 = "forgotten-404"  # a subscription that is not there is HTTP 404, without SOAP
+    WEB_FIRST = "web-first"  # its web server is up and knows nothing of ONVIF yet: HTTP 404
+    CLOCK_HANGS_UP = "clock-hangs-up"  # it hangs up on whoever sets its clock
+    PICTURE_LOCKED = "picture-locked"  # no password opens its picture; failures count for the account
     MONOSTABLE = "monostable"  # its relays fall back by themselves after a second
     SLOW_SOAP = "slow-soap"  # SOAP is answered late while video flows

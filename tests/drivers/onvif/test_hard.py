@@ -97,7 +97,7 @@ async def test_a_camera_whose_pull_points_never_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not online and deaf for ever: it is refused with words, and no pull points are left behind."""
-    monkeypatch.setattr("drivers.onvif.listening.MOST_DEAF", 2)
+    monkeypatch.setattr("drivers.onvif.losses.MOST_DEAF", 2)
     simulator = camera(Quirk.FEW_PULLS, Quirk.LIMITED_PULL_POINTS)
     async with served(tmp_path, simulator) as (_, run):
         words = await ending(run, DeviceRefused, 10)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drivers.onvif.driver import OnvifDriver
-from drivers.onvif.memory import MOST_TOPICS, WAITS_S, WINDOW_S, Memory
+from drivers.onvif.memory import MOST_FAILURES, MOST_TOPICS, WAITS_S, WINDOW_S, Memory
 from drivers.onvif.settings import SiteConnection
 from gateway.clock import SystemClock
 from gateway.errors import DeviceRefused, DeviceUnavailable
@@ -16,6 +16,8 @@ from tests.drivers.contract import supervised
 from tests.drivers.onvif.cameras import BUTTON, OnvifUnderTest, camera, connection_of
 from tests.drivers.recorder import Recorder
 from tests.wait import until
+
+SIREN = '[[device.output]]\nid = "siren"\nkind = "sounder"\nrelay = "R_1"\n'
 
 
 class Jumping(SystemClock):
@@ -117,8 +119,7 @@ async def test_outputs_and_pictures_do_not_lock_the_account(tmp_path: Path) -> N
     simulator = camera(Quirk.LOCKS_ACCOUNT)
     await simulator.start()
     memory, clock, sink = Memory(), Jumping(), Recorder()
-    relay = '[[device.output]]\nid = "siren"\nkind = "sounder"\nrelay = "R_1"\n'
-    connection = connection_of(tmp_path, simulator, "pull_s = 1\n", BUTTON + relay)
+    connection = connection_of(tmp_path, simulator, "pull_s = 1\n", BUTTON + SIREN)
     driver = OnvifDriver(as_ours(connection), clock, memory)
     run = asyncio.create_task(driver.run(sink))
     await until(lambda: bool(sink.signals))
@@ -137,6 +138,74 @@ async def test_outputs_and_pictures_do_not_lock_the_account(tmp_path: Path) -> N
 
     assert simulator.failed_logins <= 4
     assert not simulator.locked
+
+
+@pytest.mark.parametrize("auth", [Auth.DIGEST, Auth.WSS, Auth.DIGEST_AND_WSS])
+async def test_a_siren_goes_after_a_refused_picture(tmp_path: Path, auth: Auth) -> None:
+    """A picture that has another password holds up no relay, not for a moment; the account is not locked."""
+    simulator = camera(Quirk.LOCKS_ACCOUNT, Quirk.PICTURE_LOCKED, auth=auth)
+    await simulator.start()
+    memory, clock, sink = Memory(), Jumping(), Recorder()
+    connection = connection_of(tmp_path, simulator, "pull_s = 10\n", BUTTON + SIREN)
+    driver = OnvifDriver(as_ours(connection), clock, memory)
+    run = asyncio.create_task(driver.run(sink))
+    await until(lambda: simulator.waiting_pulls == 1)
+    for round_ in range(5):
+        with pytest.raises((DeviceRefused, DeviceUnavailable)):
+            await driver.picture()
+        await driver.switch("siren", on=round_ % 2 == 0)
+        assert simulator.relay("R_1") is (round_ % 2 == 0)
+        clock.ahead += WAITS_S[-1] + 1  # the picture is tried again
+
+    assert not run.done()
+    assert not simulator.locked
+    run.cancel()
+    await asyncio.wait({run}, timeout=2)
+
+
+@pytest.mark.parametrize("auth", [Auth.DIGEST, Auth.WSS, Auth.DIGEST_AND_WSS])
+async def test_sirens_and_pictures_after_a_changed_password(tmp_path: Path, auth: Auth) -> None:
+    """However many relays are switched at once, whatever was refused before: four failures at most, and no lock."""
+    simulator = camera(Quirk.LOCKS_ACCOUNT, Quirk.PICTURE_LOCKED, auth=auth)
+    await simulator.start()
+    memory, clock, sink = Memory(), Jumping(), Recorder()
+    connection = connection_of(tmp_path, simulator, "pull_s = 1\n", BUTTON + SIREN)
+    driver = OnvifDriver(as_ours(connection), clock, memory)
+    run = asyncio.create_task(driver.run(sink))
+    await until(lambda: simulator.waiting_pulls == 1)
+    await driver.streams()
+    simulator.change_password("another")
+    with pytest.raises((DeviceRefused, DeviceUnavailable)):
+        await driver.picture()
+    ends = await asyncio.gather(*(driver.switch("siren", on=True) for _ in range(10)), return_exceptions=True)
+    assert all(isinstance(end, DeviceRefused) for end in ends)
+    await asyncio.wait({run}, timeout=10)
+    assert isinstance(run.exception(), DeviceRefused)
+    await refusal(tmp_path, simulator, memory, clock, "camera")
+
+    assert simulator.failed_logins <= 4
+    assert not simulator.locked
+
+
+async def test_a_camera_without_events_shows_that_the_login_is_good(tmp_path: Path) -> None:
+    """After a refused picture its sign of life is a question that needs our login: what else is asked goes again."""
+    simulator = camera(Quirk.LIMITED_PULL_POINTS, Quirk.PICTURE_LOCKED)
+    simulator.pull_point_limit = 0
+    await simulator.start()
+    connection = as_ours(connection_of(tmp_path, simulator, "pull_s = 1\n", points=""))
+    driver = OnvifDriver(connection, SystemClock(), memory := Memory())
+    run = asyncio.create_task(driver.run(sink := Recorder()))
+    await until(lambda: bool(sink.presences))
+    with pytest.raises(DeviceRefused):
+        await driver.picture()
+    login = driver._connected()._account._login
+    assert memory.budget(SystemClock(), login) < MOST_FAILURES
+    await until(lambda: memory.budget(SystemClock(), login) == MOST_FAILURES)
+
+    assert not run.done()
+    simulator.change_password("another")
+    with pytest.raises(DeviceRefused):
+        await asyncio.wait_for(run, 10)
 
 
 async def test_a_new_password_is_tried_at_once(tmp_path: Path) -> None:
@@ -194,3 +263,12 @@ def test_topics_are_remembered_within_bounds() -> None:
     assert not memory.is_new("cam", "a")
     assert memory.is_new("cam-2", "a")
     assert sum(memory.is_new("cam", str(number)) for number in range(1000)) == MOST_TOPICS - 1
+
+
+def test_what_is_remembered_of_long_names_is_short() -> None:
+    """Topics of a MiB, alike but for their ends: each is another, and together they take no more than short ones."""
+    memory, long = Memory(), "x" * 1_000_000
+    assert memory.is_new("cam", long + "a")
+    assert memory.is_new("cam", long + "b")
+    assert not memory.is_new("cam", long + "b")
+    assert sum(map(len, memory._topics["cam"])) < 100
