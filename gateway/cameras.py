@@ -65,7 +65,10 @@ class Cameras:
         self._recording = RecordingService(
             self._site, self._journal, self._clock, self._clock_state, self._devices.streams
         )
-        await self._recording.run()
+        try:
+            await self._recording.run()
+        finally:
+            self._recording = None
 
     async def _keep_evidence(self) -> None:
         self._evidence = EvidenceService(
@@ -78,11 +81,17 @@ class Cameras:
             picture=self._devices.picture,
             library=self._library,
         )
-        await self._evidence.run()
+        try:
+            await self._evidence.run()
+        finally:
+            self._evidence = None
 
     async def _watch_pictures(self) -> None:
         self._watch = PictureWatch(self._site, self._journal, self._clock, self, self.media)
-        await self._watch.run()
+        try:
+            await self._watch.run()
+        finally:
+            self._watch = None
 
     def _library(self) -> Library | None:
         return self._recording.library if self._recording else None
@@ -92,7 +101,7 @@ class Cameras:
     async def pieces(self, camera: str, start: datetime, end: datetime) -> Sequence[Piece]:
         """The files that touch [start, end), oldest first. Raises FootageUnavailable."""
         if self._recording is None:
-            raise FootageUnavailable("recording has not started")
+            raise FootageUnavailable("recording does not run")
         return await self._recording.pieces(camera, start, end)
 
     def growing(self, camera: str) -> Growing | None:
@@ -121,7 +130,7 @@ class Cameras:
     async def coverage(self, camera: str, start: datetime, end: datetime) -> Coverage:
         """How much of an interval is on the shelf."""
         if self._recording is None:
-            raise JournalUnwritable("recording has not started")
+            raise JournalUnwritable("recording does not run")
         return await coverage_of(
             self._recording.library,
             self._journal,
@@ -149,7 +158,7 @@ class Cameras:
     @property
     def _watching(self) -> PictureWatch:
         if self._watch is None:
-            raise FootageUnavailable("the picture watch has not started")
+            raise FootageUnavailable("the picture watch does not run")
         return self._watch
 
     # ---- evidence, for console and uplinks

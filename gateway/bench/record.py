@@ -185,7 +185,7 @@ async def _our_recorder(directory: Path, urls: Sequence[str]) -> AsyncIterator[_
         clock=SystemClock(),
         on_report=on_report,
         on_start=on_start,
-        on_death=on_death,
+        on_end=on_death,
     )
     running = asyncio.create_task(process.run(), name="recorder")
     try:

@@ -1,5 +1,6 @@
 """The answers of a media process as values; one that is not what was agreed is a ProtocolError, never trusted."""
 
+from datetime import datetime
 from pathlib import Path
 
 from gateway.media.look import Look, look_of
@@ -24,14 +25,19 @@ def clip(answer: Answer) -> Clip:
         path=Path(text(fields, "path")),
         bytes=integer(fields, "bytes"),
         sha256=_sha256(fields),
-        intervals=tuple((moment(part, "start"), moment(part, "end")) for part in parts(fields, "intervals")),
+        intervals=_intervals(fields, "intervals"),
         sources=tuple(_source(part) for part in parts(fields, "sources")),
+        otherwise=_intervals(fields, "otherwise"),
     )
 
 
 def look(answer: Answer) -> Look:
     """A look. Raises ProtocolError."""
     return look_of(answer.fields)
+
+
+def _intervals(fields: Fields, name: str) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple((moment(part, "start"), moment(part, "end")) for part in parts(fields, name))
 
 
 def _source(fields: Fields) -> Source:

@@ -65,11 +65,20 @@ class MediaProcess:
             self.quick, "still", fields, (limits.still_s, limits.quick_turn_s), answers.still
         )
 
-    async def clip(self, pieces: Sequence[Piece], start: datetime, end: datetime, target: Path) -> Clip:
+    async def clip(
+        self,
+        pieces: Sequence[Piece],
+        start: datetime,
+        end: datetime,
+        target: Path,
+        *,
+        about: datetime | None = None,
+    ) -> Clip:
         """Copy what was filmed from `start` to `end` into `target`, one seekable MP4; the folder must be there.
 
         It begins with the last key frame at or before `start` and ends with the last picture before `end`. Holes
-        are closed up. Pieces whose coding differs from the one in the middle of the time asked for are left out.
+        are closed up. Pieces whose coding differs from the one at the moment that the clip is `about` (the middle, if
+        none is named) are left out.
         `target` is on the disk, whole and synced, when this returns. Raises MediaRefused, MediaDown.
         """
         limits = self._limits
@@ -77,6 +86,7 @@ class MediaProcess:
             "pieces": _listed(pieces),
             "start": start.isoformat(),
             "end": end.isoformat(),
+            "about": (about or start + (end - start) / 2).isoformat(),
             "target": str(target),
         }
         try:

@@ -29,6 +29,10 @@ _CHUNK = 1024 * 1024
 Interval = tuple[datetime, datetime]
 
 
+class _CodedOtherwise(Exception):  # noqa: N818 - no error
+    """One MP4 stream has one description: this piece needs another."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Used:
     """A piece that gave pictures, what of it is in the clip, and the bytes that were read."""
@@ -49,7 +53,7 @@ def clip(request: Request) -> Answer:
     ]
     part = part_of(target)
     try:
-        used = _write(pieces, start, end, part)
+        used, otherwise = _write(pieces, (start, end), request.moment("about"), part)
         with part.open("rb") as written:
             size, sha256 = _hash(written)
             os.fsync(written.fileno())
@@ -63,6 +67,7 @@ def clip(request: Request) -> Answer:
             "bytes": size,
             "sha256": sha256,
             "intervals": [_interval(*shown) for shown in joined(one.shown for one in used)],
+            "otherwise": [_interval(*left) for left in joined(otherwise)],
             "sources": [_source(one) for one in used],
         }
     )
@@ -79,23 +84,32 @@ def joined(intervals: Iterable[Interval]) -> list[Interval]:
     return found
 
 
-def _write(pieces: Sequence[Piece], start: datetime, end: datetime, part: Path) -> list[_Used]:
-    """Copy what fits together. Raises MediaRefused if that is nothing."""
-    chosen = _chosen(pieces, start, end)
-    with opened(chosen, 0) as film:
+def _write(
+    pieces: Sequence[Piece], wanted: Interval, about: datetime, part: Path
+) -> tuple[list[_Used], list[Interval]]:
+    """Copy what fits together; also the time of what does not. Raises MediaRefused if nothing can be copied."""
+    start, end = wanted
+    used: list[_Used] = []
+    otherwise: list[Interval] = []
+    with opened(_chosen(pieces, wanted, about), 0) as film:
         shape = Shape.of(film)
         with Joiner(part, film, most_bytes=MAX_BYTES) as joiner:
-            used = [one for piece in pieces if (one := _add(joiner, piece, shape, start, end))]
+            for piece in pieces:
+                try:
+                    if one := _add(joiner, piece, shape, start, end):
+                        used.append(one)
+                except _CodedOtherwise:
+                    logger.info("%s is coded in another way: left out of the clip", piece.path)
+                    otherwise += _overlap((piece.start, piece.end), wanted)
     if not used:
         raise MediaRefused(f"no picture from {start:%H:%M:%S} to {end:%H:%M:%S} can be read")
-    return used
+    return used, otherwise
 
 
-def _chosen(pieces: Sequence[Piece], start: datetime, end: datetime) -> Piece:
-    """Whose stream the clip has: what the clip is about is in its middle. If it is damaged, the next nearest."""
-    middle = start + (end - start) / 2
-    failure: Exception = MediaRefused(f"no footage from {start:%H:%M:%S} to {end:%H:%M:%S}")
-    for piece in sorted(pieces, key=lambda piece: _distance(piece, middle)):
+def _chosen(pieces: Sequence[Piece], wanted: Interval, about: datetime) -> Piece:
+    """Whose stream the clip has: that of the moment the clip is about. If it is damaged, the next nearest."""
+    failure: Exception = MediaRefused(f"no footage from {wanted[0]:%H:%M:%S} to {wanted[1]:%H:%M:%S}")
+    for piece in sorted(pieces, key=lambda piece: _distance(piece, about)):
         try:
             with opened(piece, 0):
                 return piece
@@ -105,13 +119,12 @@ def _chosen(pieces: Sequence[Piece], start: datetime, end: datetime) -> Piece:
 
 
 def _add(joiner: Joiner, piece: Piece, shape: Shape, start: datetime, end: datetime) -> _Used | None:
-    """Append a piece; None, and said in the log, if there is nothing in it that the clip can hold."""
+    """Append a piece; None, and said in the log, if nothing in it can be read. Raises _CodedOtherwise."""
     start_s, end_s = (start - piece.start).total_seconds(), (end - piece.start).total_seconds()
     try:
         with opened(piece, max(0.0, start_s)) as film:
             if Shape.of(film) != shape:
-                logger.info("%s is coded in another way: left out of the clip", piece.path)
-                return None
+                raise _CodedOtherwise
             shown = joiner.add(film, start_s, end_s)
             if shown is None:
                 return None
@@ -123,6 +136,12 @@ def _add(joiner: Joiner, piece: Piece, shape: Shape, start: datetime, end: datet
         return None
     first, last = (piece.start + timedelta(seconds=offset) for offset in shown)
     return _Used(piece, (first, last), size, sha256)
+
+
+def _overlap(first: Interval, second: Interval) -> list[Interval]:
+    """What two intervals share, if anything."""
+    start, end = max(first[0], second[0]), min(first[1], second[1])
+    return [(start, end)] if start < end else []
 
 
 def _distance(piece: Piece, moment: datetime) -> timedelta:

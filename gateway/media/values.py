@@ -41,13 +41,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A cut by stream copy, one seekable MP4. `intervals` are what it really shows (UTC), holes left out."""
+    """A cut by stream copy, one seekable MP4. `intervals` are what it really shows (UTC), holes left out.
+
+    `otherwise` is the time of pieces that were left out because they are coded in another way.
+    """
 
     path: Path
     bytes: int
     sha256: str
     intervals: tuple[tuple[datetime, datetime], ...]
     sources: tuple[Source, ...]
+    otherwise: tuple[tuple[datetime, datetime], ...] = ()
 
 
 def part_of(target: Path) -> Path:

@@ -96,6 +96,7 @@ class CameraWatch:
         """There is no recorder process, so nothing is known of the camera."""
         self._recorder_since = None
         self._seen = self._clock.monotonic()
+        self._interruptions += self._gap is None
         await self._miss(cause, self._clock.now())
 
     async def opened(self, report: Opened) -> None:

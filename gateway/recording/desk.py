@@ -98,10 +98,12 @@ class ReportDesk:
             watch.recorder_started()
 
     async def recorder_ended(self, code: int) -> None:
-        """It ended by itself, with this exit code; another one is started."""
+        """It ended with this exit code: by itself, and another one is started, or because recording was stopped."""
         self._footage.recorder_ended()
-        disk = code == EXIT_DISK
-        what = "the spool can't be used" if disk else f"the recorder process ended with {code}"
-        self._trouble.note("spool" if disk else "recorder", what)
+        cause = Cause.DISK if self._is_paused() or code == EXIT_DISK else Cause.RECORDER
+        if not self._is_paused():
+            disk = cause is Cause.DISK
+            what = "the spool can't be used" if disk else f"the recorder process ended with {code}"
+            self._trouble.note("spool" if disk else "recorder", what)
         for watch in self._watches.values():
-            await watch.recorder_ended(Cause.DISK if disk else Cause.RECORDER)
+            await watch.recorder_ended(cause)

@@ -27,7 +27,7 @@ _RETRY_DISK_S = 10.0
 
 
 class House:
-    """Owns the library's life. `ready` is set once the library can be used.
+    """Owns the library's life. `ready` is set once the library can be used, `surveyed` while it knows all of the shelf.
 
     `on_stuck` hears whether recording has to stop: the disk is short and nothing on it may be deleted.
     """
@@ -57,6 +57,7 @@ class House:
         self._nudged = asyncio.Event()
         self._refused = False
         self.ready = asyncio.Event()
+        self.surveyed = asyncio.Event()
         self.last_round: Round | None = None
         self.deleted = self.given_up = 0
 
@@ -66,13 +67,14 @@ class House:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        while not await self._open():
-            await self._clock.sleep(_RETRY_DISK_S)
         while True:
+            while not self.surveyed.is_set() and not await self._open():
+                await self._clock.sleep(_RETRY_DISK_S)
             await self._rest(await self._tidy())
 
     async def _open(self) -> bool:
         """Open the library and hold it against the shelf; False where the disk does not let us."""
+        self.surveyed.clear()  # it may be a fresh one
         try:
             await self._library.open(stamp=self._stamp())
             await self._recognise()
@@ -88,6 +90,7 @@ class House:
             await self._trouble.tell(
                 f"{len(found.lost)} segments are gone from the disk; their gaps are on record"
             )
+        self.surveyed.set()
         return True
 
     async def _recognise(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import av
 
-from gateway.recording.names import free_name
+from gateway.recording.names import free_name, start_ms_of
 from gateway.recording.protocol import Recovered, Unreadable
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,6 @@ _EMPTY_BYTES = 64 * 1024
 _HEADER_BOXES = frozenset({b"ftyp", b"moov", b"free", b"mfra"})
 # The library relies on it that no segment is longer than a day.
 _LONGEST_S = 86_400.0
-_LATEST_MS = 253_000_000_000_000  # in the year 9987: what is later has no date
 
 
 def leftovers(spool: Path) -> list[tuple[str, Path]]:
@@ -36,7 +35,7 @@ def recover(path: Path, camera: str, unreadable: Path) -> Recovered | Unreadable
             logger.info("%s ended before its first picture was written: removed", path)
             path.unlink()
             return None
-        start_ms = _start_ms(path)
+        start_ms = start_ms_of(path)
         return Recovered(
             camera=camera, path=str(path), start_ms=start_ms, end_ms=start_ms + round(_seconds(path) * 1000)
         )
@@ -51,7 +50,7 @@ def recover(path: Path, camera: str, unreadable: Path) -> Recovered | Unreadable
     ) as error:  # a C library reads damaged bytes: no file, whatever it raises, may end all recording
         logger.warning("%s: reading it failed in an unexpected way", path, exc_info=error)
         reason = f"{type(error).__name__}: {error}"
-    return _set_aside(path, camera, unreadable, reason)
+    return set_aside(path, camera, unreadable, reason)
 
 
 def _is_empty(path: Path) -> bool:
@@ -69,14 +68,6 @@ def _is_empty(path: Path) -> bool:
         boxes.append(name)
         at += size
     return not boxes or boxes[:2] == [b"ftyp", b"moov"]
-
-
-def _start_ms(path: Path) -> int:
-    """From the file's name. Raises ValueError for another's file."""
-    start_ms = int(path.stem.split("-")[0])
-    if not 0 <= start_ms <= _LATEST_MS:
-        raise ValueError(f"{start_ms} is no time of recording")
-    return start_ms
 
 
 def _seconds(path: Path) -> float:
@@ -105,7 +96,8 @@ def _readable(container: av.container.InputContainer, stream: av.VideoStream) ->
         logger.info("%s breaks off: %s", container.name, error.strerror)
 
 
-def _set_aside(path: Path, camera: str, unreadable: Path, reason: str) -> Unreadable:
+def set_aside(path: Path, camera: str, unreadable: Path, reason: str) -> Unreadable:
+    """Move a file that is not to be read (again) to the folder `unreadable`; one that can't be moved stays."""
     try:
         unreadable.mkdir(parents=True, exist_ok=True)
         kept = path.rename(free_name(unreadable, path.stem))

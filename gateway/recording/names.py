@@ -1,6 +1,16 @@
-"""A name for a file of footage that no other file in its folder has."""
+"""Names of files of footage: one that no other file in its folder has, and what the name of a file in the spool says."""
 
 from pathlib import Path
+
+_LATEST_MS = 253_000_000_000_000  # in the year 9987: what is later has no date
+
+
+def start_ms_of(spooled: Path) -> int:
+    """When the first picture of a file in the spool came, milliseconds since 1970. Raises ValueError for another's file."""
+    start_ms = int(spooled.stem.split("-")[0])
+    if not 0 <= start_ms <= _LATEST_MS:
+        raise ValueError(f"{start_ms} is no time of recording")
+    return start_ms
 
 
 def free_name(folder: Path, stem: str) -> Path:

@@ -38,8 +38,8 @@ _MODULE = "gateway.recording.recorder"
 class RecorderProcess:
     """Keeps one recorder running while it is wanted.
 
-    `on_report` gets each report in order, `on_start` is called before the first; `on_death` gets the exit code (negative: the signal) of a process that ended
-    while it was wanted.
+    `on_report` gets each report in order, `on_start` is called before the first, `on_end` after the last, with the exit code (negative:
+    the signal), also where the process was told to end because it is not wanted for now.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class RecorderProcess:
         clock: Clock,
         on_report: Callable[[Report], Awaitable[None]],
         on_start: Callable[[], Awaitable[None]],
-        on_death: Callable[[int], Awaitable[None]],
+        on_end: Callable[[int], Awaitable[None]],
     ) -> None:
         self._task = task
         self._clock = clock
         self._on_report = on_report
         self._on_start = on_start
-        self._on_death = on_death
+        self._on_end = on_end
         self._input: asyncio.StreamWriter | None = None
         self._wanted = asyncio.Event()
         self._wanted.set()
@@ -88,12 +88,14 @@ class RecorderProcess:
             await self._wanted.wait()
             began = self._clock.monotonic()
             code = await self._run_once()
-            if not self._wanted.is_set():
+            died = self._wanted.is_set()
+            if died:
+                self.deaths += 1
+                logger.warning("the recorder process ended with %d: started again", code)
+            await self._on_end(code)
+            if not died:
                 continue
-            self.deaths += 1
             failures = 1 if self._clock.monotonic() - began > HEALTHY_S else failures + 1
-            logger.warning("the recorder process ended with %d: started again", code)
-            await self._on_death(code)
             await self._clock.sleep(backoff.delay(failures, random.random()))  # noqa: S311 - no secret
 
     async def _run_once(self) -> int:

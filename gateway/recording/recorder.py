@@ -17,7 +17,7 @@ from typing import IO
 from gateway.clock import SystemClock
 from gateway.recording.guard import Guard
 from gateway.recording.lane import Lane
-from gateway.recording.leftovers import leftovers, recover
+from gateway.recording.leftovers import leftovers, recover, set_aside
 from gateway.recording.outlet import Outlet
 from gateway.recording.protocol import (
     EXIT_DISK,
@@ -26,10 +26,13 @@ from gateway.recording.protocol import (
     Forget,
     Order,
     ProtocolError,
+    Recovered,
     Task,
+    Unreadable,
     decode_order,
     decode_task,
 )
+from gateway.recording.reading import MOST_ENDS, ReadingNote
 from gateway.recording.syncer import Syncer
 
 logger = logging.getLogger(__name__)
@@ -62,8 +65,9 @@ class Recorder:
         spool = Path(self._task.spool)
         spool.mkdir(parents=True, exist_ok=True)
         lock = _lock(spool, self._stop)
+        note = ReadingNote(spool / ".reading")
         recovery = threading.Thread(
-            target=self._recover, args=(leftovers(spool),), name="recovery", daemon=True
+            target=self._recover, args=(leftovers(spool), note), name="recovery", daemon=True
         )
         recovery.start()
         # What was left is told first, but a full spool must not keep cameras waiting.
@@ -84,6 +88,7 @@ class Recorder:
             lane.end()
         for lane in lanes:
             lane.join(max(0.0, deadline - time.monotonic()))
+        note.clear()
         lock.close()
         return EXIT_FAULT if self._crashed else 0
 
@@ -103,11 +108,18 @@ class Recorder:
                 if self._began:
                     lane.start()
 
-    def _recover(self, files: list[tuple[str, Path]]) -> None:
+    def _recover(self, files: list[tuple[str, Path]], note: ReadingNote) -> None:
         for camera, path in files:
             if self._stop.is_set():
                 return
-            if (found := recover(path, camera, Path(self._task.unreadable) / camera)) is not None:
+            unreadable = Path(self._task.unreadable) / camera
+            found: Recovered | Unreadable | None
+            if note.blames(path):
+                found = set_aside(path, camera, unreadable, f"reading it ended {MOST_ENDS} recorders")
+            else:
+                with note.of(path):
+                    found = recover(path, camera, unreadable)
+            if found is not None:
                 self._outlet.send(found)
 
     def _crash(self, args: threading.ExceptHookArgs) -> None:

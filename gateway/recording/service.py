@@ -4,6 +4,7 @@ Imports no media library: those are in the recorder process alone (I9).
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -72,13 +73,6 @@ class RecordingService:
             on_placed=self._on_placed,
             on_trouble=self._trouble.note,
         )
-        self._footage = FootageBook(
-            library=self.library,
-            shelf=self._shelf,
-            files=self._files,
-            clock=clock,
-            waiting=self._placer.pieces,
-        )
         janitor = Janitor(
             site,
             library=self.library,
@@ -98,6 +92,14 @@ class RecordingService:
             trouble=self._trouble,
             clock=clock,
             on_stuck=self._on_stuck,
+        )
+        self._footage = FootageBook(
+            library=self.library,
+            shelf=self._shelf,
+            files=self._files,
+            clock=clock,
+            waiting=self._placer.pieces,
+            is_surveyed=self._house.surveyed.is_set,
         )
         self._watches: dict[str, CameraWatch] = {}
         self._recorder: RecorderProcess | None = None
@@ -197,9 +199,10 @@ class RecordingService:
             clock=self._clock,
             on_report=self._desk.take,
             on_start=self._desk.recorder_started,
-            on_death=self._desk.recorder_ended,
+            on_end=self._desk.recorder_ended,
         )
         self._recorder.want(running=not self._paused)
+        await self._look_at_spool()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._recorder.run(), name="recorder-process")
             group.create_task(self._roster.run(), name="recording-addresses")
@@ -239,6 +242,12 @@ class RecordingService:
                 return {camera: end for camera in cameras if (end := await self._end_of_footage(camera))}
         except (OSError, LibraryUnusable):
             return {}
+
+    async def _look_at_spool(self) -> None:
+        """Before a recorder writes there; a disk that does not answer is looked at when somebody asks for footage."""
+        with contextlib.suppress(OSError):  # the recorder meets that disk, too, and it is told then
+            async with asyncio.timeout(_ASK_DISK_S):
+                await self._footage.look()
 
     async def _has_leftovers(self) -> bool:
         """Whether a recorder has work without any camera: files of cameras that are no longer in the site file."""

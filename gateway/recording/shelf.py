@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.clock import from_ms, to_ms
-from gateway.recording.names import free_name
+from gateway.footage import Piece
+from gateway.recording.names import free_name, start_ms_of
 from gateway.store.library_rows import NewSegment
 from gateway.store.side import sync_directory
 
@@ -119,6 +120,17 @@ class Shelf:
     def has_leftovers(self) -> bool:
         """Whether there is a file in the spool."""
         return next(self.spool.glob("*/*.mp4"), None) is not None
+
+    def spooled(self) -> list[tuple[str, Piece]]:
+        """The files in the spool with their camera; when one ends is known only as the time of its last writing."""
+        found = []
+        for path in self.spool.glob("*/*.mp4"):
+            try:
+                start, written = from_ms(start_ms_of(path)), from_ms(round(path.stat().st_mtime * 1000))
+            except (ValueError, FileNotFoundError):
+                continue  # another's file, or one that went while we looked
+            found.append((path.parent.name, Piece(path=path, start=start, end=max(start, written))))
+        return found
 
     def last_written(self, camera: str) -> datetime | None:
         """When the recorder last wrote a file of the camera that is still in the spool."""

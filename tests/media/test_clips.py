@@ -96,7 +96,18 @@ async def test_what_is_coded_in_another_way_is_left_out(tmp_path: Path) -> None:
         clip = await process.clip(pieces, at(2), at(10), tmp_path / "clip.mp4")
     assert clocks(clip.path) == moments(4, 9.9)
     assert clip.intervals == ((at(4), at(10)),)
+    assert clip.otherwise == ((at(2), at(4)),)
     assert len(clip.sources) == 1
+
+
+async def test_the_moment_that_a_clip_is_about_is_in_it(tmp_path: Path) -> None:
+    """A camera that was set otherwise after the press: a clip that goes on for long is still one of the press."""
+    large = Video(width=640, height=360, fps=10, gop_seconds=2.0)
+    pieces = [film(tmp_path / "a.mp4", 0, 4, large), film(tmp_path / "b.mp4", 4, 6)]
+    async with media() as process:
+        clip = await process.clip(pieces, at(0), at(10), tmp_path / "clip.mp4", about=at(3))
+    assert clip.intervals == ((at(0), at(4)),)
+    assert clip.otherwise == ((at(4), at(10)),)
 
 
 async def test_sound_goes_along(tmp_path: Path) -> None:
@@ -179,6 +190,7 @@ def test_more_bytes_than_a_clip_may_have(tmp_path: Path, monkeypatch: pytest.Mon
             "pieces": [fields_of(piece)],
             "start": at(0).isoformat(),
             "end": at(4).isoformat(),
+            "about": at(2).isoformat(),
             "target": str(tmp_path / "clip.mp4"),
         },
     )

@@ -26,7 +26,14 @@ from gateway.media.protocol import (
 )
 from tests.media.film import at
 
-CLIP: Fields = {"path": "/c.mp4", "bytes": 4, "sha256": "ab" * 32, "intervals": [], "sources": []}
+CLIP: Fields = {
+    "path": "/c.mp4",
+    "bytes": 4,
+    "sha256": "ab" * 32,
+    "intervals": [],
+    "sources": [],
+    "otherwise": [],
+}
 
 
 def test_a_request_comes_over_whole() -> None:
@@ -91,6 +98,7 @@ def test_no_header_makes_more_than_an_error(data: bytes) -> None:
         {"sha256": "ab"},
         {"intervals": [1]},
         {"intervals": {}},
+        {"otherwise": {}},
         {"intervals": [{"start": "yesterday", "end": "now"}]},
         {"intervals": [{"start": "2026-03-01T08:00:00", "end": "2026-03-01T08:00:00"}]},
         {"path": 4},

@@ -58,10 +58,12 @@ class Recorder:
 
 
 @contextlib.asynccontextmanager
-async def running(task: Task | bytes) -> AsyncIterator[Recorder]:
+async def running(
+    task: Task | bytes, *, module: str = "gateway.recording.recorder"
+) -> AsyncIterator[Recorder]:
     """A recorder at work; killed at the end, if it has not ended."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway.recording.recorder"),
+        *(sys.executable, "-m", module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

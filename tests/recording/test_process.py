@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -22,10 +23,10 @@ class Listener:
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
-        self.deaths: list[int] = []
+        self.ends: list[int] = []
         self.starts = 0
         self.recorder = RecorderProcess(
-            TASK, clock=SystemClock(), on_report=self._report, on_start=self._start, on_death=self._die
+            TASK, clock=SystemClock(), on_report=self._report, on_start=self._start, on_end=self._end
         )
 
     async def _report(self, report: Report) -> None:
@@ -34,8 +35,8 @@ class Listener:
     async def _start(self) -> None:
         self.starts += 1
 
-    async def _die(self, code: int) -> None:
-        self.deaths.append(code)
+    async def _end(self, code: int) -> None:
+        self.ends.append(code)
 
 
 Recording = Callable[[str], AbstractAsyncContextManager[Listener]]
@@ -69,7 +70,8 @@ async def test_rubbish_is_skipped_and_a_death_is_told(recording: Recording) -> N
         await until(lambda: listener.starts == 2, 10)
 
         assert len(listener.reports) >= 2
-        assert listener.deaths == [7]
+        assert listener.ends == [7]
+        assert listener.recorder.deaths == 1
 
 
 async def test_a_line_without_an_end_does_not_fill_the_memory(recording: Recording) -> None:
@@ -77,11 +79,11 @@ async def test_a_line_without_an_end_does_not_fill_the_memory(recording: Recordi
     async with recording("endless") as listener:
         await until(lambda: len(listener.reports) == 2, 10)
 
-        assert listener.deaths == []
+        assert listener.ends == []
 
 
 async def test_a_process_that_does_not_end_is_killed(recording: Recording) -> None:
-    """Stopping recording takes seconds, whatever the process does."""
+    """Stopping recording takes seconds, whatever the process does; that it ended is told, and is no death."""
     async with recording("deaf") as listener:
         await until(lambda: len(listener.reports) == 1, 10)
         pid = listener.recorder.pid
@@ -89,7 +91,8 @@ async def test_a_process_that_does_not_end_is_killed(recording: Recording) -> No
         await until(lambda: listener.recorder.pid is None, 5)
 
         assert not Path(f"/proc/{pid}").exists()
-        assert listener.deaths == []
+        await until(lambda: listener.ends == [-signal.SIGKILL], 5)
+        assert listener.recorder.deaths == 0
 
         listener.recorder.want(running=True)
         await until(lambda: len(listener.reports) == 2, 10)
@@ -99,7 +102,7 @@ async def test_a_process_that_shouts_is_drained(recording: Recording) -> None:
     """Megabytes on its standard error without a line's end neither stop it nor fill the memory."""
     async with recording("loud") as listener:
         await until(lambda: len(listener.reports) == 1, 10)
-        assert listener.deaths == []
+        assert listener.ends == []
 
 
 def open_files() -> int:

@@ -152,7 +152,8 @@ async def test_what_can_not_be_read_is_kept_aside_and_told(tmp_path: Path) -> No
 async def test_segments_start_when_their_first_picture_was_taken(tmp_path: Path, fps: int) -> None:
     """Not a rest of the reader later (0.5 s) nor a picture, once what gathered while the stream was opened has been written.
 
-    On a busy machine the simulated camera itself is late with a picture now and then; what is always late is ours.
+    On a busy machine the simulated camera itself is late with a picture now and then, and says by how much; what is always
+    late is ours.
     """
     slow = camera(fps=fps, gop_seconds=max(0.5, 2 / fps))
     await slow.start()
@@ -168,10 +169,11 @@ async def test_segments_start_when_their_first_picture_was_taken(tmp_path: Path,
         async with running(task) as recorder:
             await until(lambda: len(later()) >= 2, 40)
             assert await recorder.end() == 0
+            lag_ms = slow.worst_lag * 1000
     finally:
         await slow.stop()
     starts = [(segment.start_ms, pictures(segment.path)[0]) for segment in later()]
 
     late = [abs(told - filmed) for told, filmed in starts]
     assert min(late) < 300, starts
-    assert max(late) < 1500, starts
+    assert max(late) < 1500 + lag_ms, (starts, lag_ms)
