@@ -87,7 +87,7 @@ async def _asked(question: Awaitable[T]) -> T:
         return await question
     except NotFound:
         raise
-    except GatewayError as error:
+    except (GatewayError, OSError) as error:  # TimeoutError is an OSError
         raise RequestError(503, "footage-unavailable", retry_after_s=5, detail=str(error)) from error
 
 

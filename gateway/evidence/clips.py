@@ -146,7 +146,7 @@ class Clips(Part):
         if not pieces:
             words = causes((row.start, row.end), [(gap.start, gap.end, gap.cause) for gap in gaps])
             raise Hopeless(f"no footage of that time ({', '.join(words) or 'unknown'})")
-        clip = await self._media.clip(pieces, row.start, row.end, self._folder.draft(row))
+        clip = await self._media.clip(pieces, row.start, row.end, self._folder.draft(row), about=row.at)
         if self._is_short(row, clip, pieces):
             raise NotYet("its last footage is not written yet")
         await self._keep(library, row, clip, gaps)
@@ -163,6 +163,7 @@ class Clips(Part):
             intervals=clip.intervals,
             sources=clip.sources,
             gaps=gaps,
+            otherwise=clip.otherwise,
             origin="footage",
             clock=self._clock_state(),
             created=self._clock.now(),

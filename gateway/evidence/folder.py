@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gateway.store.evidence_rows import EvidenceRow
-from gateway.store.library_evidence import EVIDENCE_FOLDER
+from gateway.store.library_evidence_going import EVIDENCE_FOLDER
 from gateway.store.side import sync_directory
 
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")

@@ -21,6 +21,8 @@ from gateway.store.rows import GapRow
 SOFTWARE = "campus-gateway"
 #: The version of the manifest's form.
 FORM = 1
+#: The cause of a hole where footage exists that can't be in the same file.
+OTHER_CODING = "other-coding"
 #: No manifest of ours is longer.
 _MOST_BYTES = 4 * 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -28,7 +30,10 @@ _CHUNK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What a piece of evidence shows, and of what it was made. `origin`: `footage`, or `camera` for its own picture."""
+    """What a piece of evidence shows, and of what it was made. `origin`: `footage`, or `camera` for its own picture.
+
+    `otherwise` is footage that was left out because it is coded in another way.
+    """
 
     intervals: Sequence[Interval]
     sources: Sequence[Source]
@@ -36,6 +41,7 @@ class Shown:
     origin: Literal["footage", "camera"]
     clock: ClockState
     created: datetime
+    otherwise: Sequence[Interval] = ()
 
 
 class _Span(BaseModel):
@@ -91,6 +97,7 @@ def manifest_bytes(row: EvidenceRow, made: Made, shown: Shown) -> bytes:
     """The manifest in canonical form: UTF-8, keys sorted, no blanks. Its `wanted` of a snapshot is its moment."""
     wanted = (made.start, made.end) if row.kind is EvidenceKind.SNAPSHOT else (row.start, row.end)
     gaps = [(gap.start, gap.end, gap.cause) for gap in shown.gaps]
+    gaps += [(start, end, OTHER_CODING) for start, end in shown.otherwise]
     missing = holes(wanted, shown.intervals) if row.kind is EvidenceKind.CLIP else ()
     document = {
         "form": FORM,

@@ -63,8 +63,16 @@ class Media(Protocol):
         """The picture nearest to `at`."""
         ...
 
-    async def clip(self, pieces: Sequence[Piece], start: datetime, end: datetime, target: Path) -> Clip:
-        """Copy what was filmed from `start` to `end` into a file."""
+    async def clip(
+        self,
+        pieces: Sequence[Piece],
+        start: datetime,
+        end: datetime,
+        target: Path,
+        *,
+        about: datetime | None = None,
+    ) -> Clip:
+        """Copy what was filmed from `start` to `end` into a file, coded as the footage of the moment that it is `about`."""
         ...
 
 

@@ -14,7 +14,7 @@ from gateway.evidence.keeper import Keeper
 from gateway.evidence.needs import Common, Media, Picture, Work
 from gateway.evidence.snapshots import Snapshots
 from gateway.evidence.stats import EvidenceStats
-from gateway.evidence.upload import Upload, address_of
+from gateway.evidence.upload import Upload, address_of, nowhere
 from gateway.footage import Footage
 from gateway.model import ClockState
 from gateway.site import Site
@@ -108,6 +108,7 @@ class EvidenceService:
             "clips": clips.round,
             "announcer": announcer.round,
             "keeper": keeper.round,
+            "upload": nowhere(journal),
         }
         if site.evidence.upload is not None:
             upload = Upload(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -91,9 +91,12 @@ class Upload:
     async def round(self) -> float:
         """The oldest clip that has still to be put, and its manifest; in how many seconds the next."""
         library = await self._library()
-        rows = await library.clips_to_upload(_PAGE + len(self._held))
-        self._held &= {row.id for row in rows}
+        rows = await library.clips_to_upload(_PAGE + len(self._held) + len(self._failed))
+        gone = self._held - {row.id for row in rows}
+        self._held -= gone
         self._failed = {row.id: self._failed[row.id] for row in rows if row.id in self._failed}
+        if not self._held and (gone or not rows):  # else the clips that are due show whether they are taken
+            await self._say_clear()
         due = [row for row in rows if not self._refused.wait_of(row.id)]
         if not due:
             return _IDLE_S
@@ -108,8 +111,7 @@ class Upload:
             self._failed[row.id] = self._failed.get(row.id, 0) + 1
             if self._failures == 1:
                 logger.warning("clip %s is not uploaded yet: %s", row.id, error)
-            await self._clock.sleep(_RETRY.ceiling(self._failures))
-            return 0.0
+            return _RETRY.ceiling(self._failures)  # new evidence wakes us before that
         await self._say_uploaded(library, row)
         return 0.0
 
@@ -131,8 +133,11 @@ class Upload:
         await library.evidence_uploaded(row, self._clock.now())
         self._stats.uploaded += 1
         if not self._held:
-            self._stats.refused = ""
-            await self._journal.return_own(Kind.FAULT, UPLOAD_SUBJECT)
+            await self._say_clear()
+
+    async def _say_clear(self) -> None:
+        self._stats.refused = ""
+        await self._journal.return_own(Kind.FAULT, UPLOAD_SUBJECT)
 
     # ---- the wire
 
@@ -205,6 +210,16 @@ def _chunk_of(path: Path, at: int) -> bytes:
     with path.open("rb") as file:
         file.seek(at)
         return file.read(_CHUNK)
+
+
+def nowhere(journal: FaultJournal) -> Callable[[], Awaitable[float]]:
+    """The round where the site names no place: a fault that an earlier site file left returns."""
+
+    async def round_() -> float:
+        await journal.return_own(Kind.FAULT, UPLOAD_SUBJECT)
+        return REFUSED_S
+
+    return round_
 
 
 def address_of(site: Site) -> Callable[[EvidenceRow], str | None]:

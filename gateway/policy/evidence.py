@@ -1,4 +1,4 @@
-"""Which snapshots and clips a press asks for, when a clip can be cut, how long both are kept. Pure."""
+"""Which snapshots and clips a press asks for, when a clip can be cut, how long both are kept, what goes first. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from gateway.model import Alarm, Kind, Verdict
+from gateway.model import Alarm, Kind, Severity, Verdict
 from gateway.policy.severity import URGENT
 
 #: Of one alarm at most so many of each kind, however its sensor chatters; each of its cameras has one in any case.
@@ -20,6 +20,9 @@ SETTLE = timedelta(seconds=2)
 PATIENCE = timedelta(seconds=60)
 #: Pieces of footage follow each other at such distances; more is a gap.
 SEAM = timedelta(seconds=0.5)
+
+#: Verdicts that say that there was nothing to see.
+NOTHING = frozenset({Verdict.FALSE, Verdict.TEST, Verdict.DRILL})
 
 #: Alarms of the gateway's own that are about what a camera shows: that camera is their evidence.
 PICTURE_KINDS = frozenset(
@@ -188,6 +191,43 @@ def kept_until(alarm: Alarm, rules: EvidenceRules) -> datetime | None:
     """
     if alarm.closed_at is None:
         return None
-    if alarm.verdict in {Verdict.FALSE, Verdict.TEST, Verdict.DRILL}:
+    if alarm.verdict in NOTHING:
         return alarm.closed_at + LOOK_AGAIN
     return alarm.closed_at + (rules.hold if alarm.source.severity in URGENT else rules.keep)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """All evidence of a closed alarm; `number` tells which was asked for first.
+
+    `until` is how long it is to be kept, `sent` whether it is elsewhere too.
+    """
+
+    alarm: str
+    number: int
+    bytes: int
+    until: datetime
+    sent: bool
+    verdict: Verdict | None
+    severity: Severity
+
+    def is_over(self, now: datetime | None) -> bool:
+        """Whether its time has passed; `now` is None where nobody knows the time."""
+        return now is not None and self.until <= now
+
+
+def first_to_go(closed: Iterable[Closed], now: datetime | None) -> list[Closed]:
+    """In which order evidence makes room.
+
+    What is past its time; what was nothing; what is elsewhere too; then the least severe; each time the oldest first.
+    """
+    severities = list(reversed(Severity))
+
+    def rank(one: Closed) -> tuple[int, int, int]:
+        if one.is_over(now):
+            return 0, 0, one.number
+        if one.verdict in NOTHING:
+            return 1, 0, one.number
+        return 2 if one.sent else 3, severities.index(one.severity), one.number
+
+    return sorted(closed, key=rank)

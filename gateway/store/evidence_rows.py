@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.policy.evidence import EvidenceKind
 
-__all__ = ["EvidenceKind", "EvidenceRow", "EvidenceState", "Made", "Subject"]
+__all__ = ["AlarmEvidence", "EvidenceKind", "EvidenceRow", "EvidenceState", "Made", "Subject"]
 
 
 class EvidenceState(StrEnum):
@@ -69,3 +69,17 @@ class Made:
     sha256: str
     start: datetime
     end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmEvidence:
+    """All evidence of an alarm together; `number` and `created` (UTC) are its first piece's, which was asked for first.
+
+    `sent`: its clips are uploaded, at least one, and no destination has still to take a snapshot of it.
+    """
+
+    number: int
+    alarm: str
+    created: datetime
+    bytes: int
+    sent: bool

@@ -151,6 +151,13 @@ class Journal(Upkeep, OutputRecords, EvidenceRecords):
             for name, a, b, cause in rows
         ]
 
+    async def begun(self) -> datetime | None:
+        """When the journal was made; None while it is in memory, for then nobody can say."""
+        if self._disk.durability is Durability.MEMORY:
+            return None
+        rows = await self._rows("select created_ms from journal")
+        return from_ms(rows[0][0]) if rows else None
+
     # ---- history
 
     async def history(

@@ -2,14 +2,11 @@
 
 import json
 import sqlite3
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, TypeVar
 
-from gateway.clock import from_ms, to_ms
+from gateway.clock import to_ms
 from gateway.policy.evidence import (
     EvidenceKind,
     EvidenceRules,
@@ -20,11 +17,7 @@ from gateway.policy.evidence import (
 )
 from gateway.store import library_evidence_statements as statements
 from gateway.store.evidence_rows import EvidenceRow, Made
-
-T = TypeVar("T")
-
-#: Where evidence lies, below the recording directory.
-EVIDENCE_FOLDER = "evidence"
+from gateway.store.library_evidence_going import EvidenceGoing
 
 _PAGE = 500
 
@@ -37,16 +30,8 @@ class Planned:
     clips: int = 0
 
 
-class EvidenceTable(ABC):
+class EvidenceTable(EvidenceGoing):
     """A part of the library; every method raises LibraryUnusable as the library's own do."""
-
-    path: Path
-
-    @abstractmethod
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
-
-    @abstractmethod
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
 
     # ---- what is wanted
 
@@ -129,13 +114,16 @@ class EvidenceTable(ABC):
         return await self._write(work)
 
     async def evidence_failed(self, row: EvidenceRow, reason: str) -> None:
-        """It can't be made, and is not tried again."""
-        await self._write(
-            lambda db: db.execute(
+        """It can't be made, and is neither tried again nor sent."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
                 "update evidence set state = 'failed', reason = ? where id = ? and state = 'waiting'",
                 (reason, row.id),
             )
-        )
+            statements.dequeue(db, [row.id])
+
+        await self._write(work)
 
     async def unannounced_evidence(self, limit: int) -> list[EvidenceRow]:
         """What is done and was not told of."""
@@ -167,7 +155,8 @@ class EvidenceTable(ABC):
     async def next_snapshot(self, destination: str) -> EvidenceRow | None:
         """The oldest snapshot that the destination has not acknowledged."""
         rows = await self._evidence(
-            "number = (select min(evidence) from snapshot_sending where destination = ?) and state = 'done'",
+            "number in (select evidence from snapshot_sending where destination = ?) and state = 'done'"
+            " order by number limit 1",
             (destination,),
         )
         return rows[0] if rows else None
@@ -213,47 +202,6 @@ class EvidenceTable(ABC):
             (before, limit),
         )
 
-    # ---- what goes: I7
-
-    async def evidence_bytes(self) -> int:
-        """What all files together take, manifests not counted."""
-        sql = "select coalesce(sum(bytes), 0) from evidence where state <> 'condemned'"
-        return int((await self._read(lambda db: db.execute(sql).fetchone()))[0])
-
-    async def evidence_alarms(self, after: int, limit: int) -> list[tuple[int, str, datetime]]:
-        """Alarms that have evidence, in order of their first piece: (its number, the alarm, when it was asked for)."""
-        sql = (
-            "select min(number), alarm, min(created_ms) from evidence where state <> 'condemned'"
-            " group by alarm having min(number) > ? order by 1 limit ?"
-        )
-        rows = await self._read(lambda db: db.execute(sql, (after, limit)).fetchall())
-        return [(number, alarm, from_ms(created)) for number, alarm, created in rows]
-
-    async def condemn_evidence(self, alarms: Collection[str]) -> int:
-        """All evidence of these alarms is to be unlinked; how many files there are."""
-
-        def work(db: sqlite3.Connection) -> int:
-            listed = (json.dumps(sorted(alarms)),)
-            where = "alarm in (select value from json_each(?)) and state <> 'condemned'"
-            db.execute(
-                f"delete from snapshot_sending where evidence in (select number from evidence where {where})",  # noqa: S608 - our own words
-                listed,
-            )
-            return db.execute(f"update evidence set state = 'condemned' where {where}", listed).rowcount  # noqa: S608 - our own words
-
-        return await self._write(work)
-
-    async def condemned_evidence(self, limit: int) -> list[EvidenceRow]:
-        """Whose files are to be unlinked. Their `state` is told as failed."""
-        return await self._evidence("state = 'condemned' order by number limit ?", (limit,))
-
-    async def forget_evidence(self, rows: Sequence[EvidenceRow]) -> None:
-        """The files of these are gone from the disk: so are their rows."""
-        ids = [(row.id,) for row in rows]
-        await self._write(
-            lambda db: db.executemany("delete from evidence where id = ? and state = 'condemned'", ids)
-        )
-
     # ---- files and rows held against each other: I6
 
     async def evidence_rows(self, after: int, limit: int = _PAGE) -> tuple[list[EvidenceRow], int]:
@@ -263,15 +211,18 @@ class EvidenceTable(ABC):
         return [self._row(row[:-1]) for row in rows], rows[-1][-1] if rows else after
 
     async def make_evidence_again(self, rows: Sequence[EvidenceRow]) -> None:
-        """The files of these are gone: they are waited for once more."""
-        ids = [(row.id,) for row in rows]
-        await self._write(
-            lambda db: db.executemany(
+        """The files of these are gone: they are waited for once more, and sent once they are made."""
+        ids = [row.id for row in rows]
+
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany(
                 "update evidence set state = 'waiting', bytes = null, sha256 = null, announced = null,"
                 " uploaded_ms = null where id = ? and state = 'done'",
-                ids,
+                [(evidence,) for evidence in ids],
             )
-        )
+            statements.dequeue(db, ids)
+
+        await self._write(work)
 
     async def adopt_evidence(self, rows: Sequence[EvidenceRow], destinations: Sequence[str]) -> None:
         """Files whose rows were lost with an earlier library have rows again; snapshots are sent once more."""
@@ -283,15 +234,3 @@ class EvidenceTable(ABC):
                     statements.enqueue(db, number, destinations)
 
         await self._write(work)
-
-    # ---- rows
-
-    async def _evidence(
-        self, where: str, parameters: Sequence[Any]
-    ) -> list[EvidenceRow]:  # Any: SQLite's values
-        sql = f"select {statements.COLUMNS} from evidence where {where}"  # noqa: S608 - our own words
-        rows = await self._read(lambda db: db.execute(sql, parameters).fetchall())
-        return [self._row(row) for row in rows]
-
-    def _row(self, row: tuple[Any, ...]) -> EvidenceRow:  # Any: SQLite's values
-        return statements.row_of(row, self.path.parent / EVIDENCE_FOLDER)

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -151,4 +151,13 @@ def enqueue(db: sqlite3.Connection, number: int, destinations: Sequence[str]) ->
     """A snapshot is to be sent to these."""
     db.executemany(
         "insert or ignore into snapshot_sending values (?, ?)", [(name, number) for name in destinations]
+    )
+
+
+def dequeue(db: sqlite3.Connection, evidence: Iterable[str]) -> None:
+    """A snapshot whose file is not there is sent to nobody."""
+    db.executemany(
+        "delete from snapshot_sending where evidence in"
+        " (select number from evidence where id = ? and state in ('waiting', 'failed'))",
+        [(one,) for one in evidence],
     )

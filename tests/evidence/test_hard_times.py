@@ -16,7 +16,8 @@ from gateway.policy.evidence import EvidenceKind
 from gateway.store.evidence_rows import EvidenceState
 from tests.clocks import ManualClock
 from tests.evidence.test_service import a_jpeg, has_failed, only
-from tests.evidence.world import World, world
+from tests.evidence.world import CAMERA, World, world
+from tests.media.film import at
 
 SNAPSHOT, CLIP = EvidenceKind.SNAPSHOT, EvidenceKind.CLIP
 BOTH = (SNAPSHOT, CLIP)
@@ -38,11 +39,19 @@ class Moody:
             raise MediaDown("it does not start")
         return await self._process.still(pieces, at, width=width)
 
-    async def clip(self, pieces: Sequence[Piece], start: datetime, end: datetime, target: Path) -> Clip:
+    async def clip(
+        self,
+        pieces: Sequence[Piece],
+        start: datetime,
+        end: datetime,
+        target: Path,
+        *,
+        about: datetime | None = None,
+    ) -> Clip:
         """As the process does."""
         if self.is_down:
             raise MediaDown("it does not start")
-        clip = await self._process.clip(pieces, start, end, target)
+        clip = await self._process.clip(pieces, start, end, target, about=about)
         self.cut.set()
         await self.may_answer.wait()
         return clip
@@ -86,6 +95,62 @@ async def test_what_fails_again_and_again_holds_up_no_new_press(tmp_path: Path) 
         mood.is_down = False
         alarm = await gateway.press("gate-button")
         await gateway.done(alarm, SNAPSHOT, step_s=0)
+
+
+async def test_footage_that_nobody_can_look_up_yet_makes_nothing_final(tmp_path: Path) -> None:
+    """After a start the spool is not listed for an hour: no clip and no snapshot is given up, and both are made then."""
+    async with world(tmp_path, start=False) as gateway:
+        await gateway.film(0, 40)
+        gateway.is_surveyed = False
+        gateway.start()
+        alarm = await gateway.press()
+        for _ in range(60):
+            gateway.clock.advance(60)
+            await asyncio.sleep(0.02)
+        assert [row.state for row in await gateway.rows(alarm)] == [EvidenceState.WAITING] * 2
+        gateway.is_surveyed = True
+        await gateway.done(alarm, *BOTH, step_s=5)
+        assert gateway.service.stats.failed == 0
+
+
+@pytest.mark.parametrize("state", [EvidenceState.WAITING, EvidenceState.FAILED])
+async def test_a_snapshot_that_is_lost_holds_up_no_other(tmp_path: Path, state: EvidenceState) -> None:
+    """Its file and its footage are gone: while it waits to be made again, and after, the county gets the next one."""
+    async with world(tmp_path, more="\n[evidence]\nclips = false\n") as gateway:
+        await gateway.film(0, 40)
+        (county,) = gateway.site.uplinks
+        first = await gateway.press()
+        lost = only(await gateway.done(first, SNAPSHOT, step_s=0), SNAPSHOT)
+        second = await gateway.press("gate-button-2")
+        kept = only(await gateway.done(second, SNAPSHOT, step_s=0), SNAPSHOT)
+        await gateway.stop()
+        lost.path.unlink()
+        await gateway.library.disown(
+            [row.path for row in await gateway.library.segments(CAMERA, at(0), at(40), limit=10)]
+        )
+        gateway.start()
+
+        async def has_come_to_it() -> bool:
+            return [row.state for row in await gateway.rows(first)] == [state]
+
+        await gateway.passes(has_come_to_it, step_s=10 if state is EvidenceState.FAILED else 0)
+        assert await gateway.service.next(county.name) == (kept.id, kept.path.read_bytes())
+        await gateway.service.sent(county.name, kept.id)
+        assert await gateway.service.next(county.name) is None
+
+
+async def test_a_snapshot_that_is_made_again_is_sent(tmp_path: Path) -> None:
+    """Its file was lost, its footage not: the county gets it once it is there, in its turn."""
+    async with world(tmp_path, more="\n[evidence]\nclips = false\n") as gateway:
+        await gateway.film(0, 40)
+        (county,) = gateway.site.uplinks
+        alarm = await gateway.press()
+        lost = only(await gateway.done(alarm, SNAPSHOT, step_s=0), SNAPSHOT)
+        await gateway.stop()
+        lost.path.unlink()
+        gateway.start()
+        again = only(await gateway.done(alarm, SNAPSHOT, step_s=0), SNAPSHOT)
+        assert await gateway.service.next(county.name) == (lost.id, again.path.read_bytes())
 
 
 async def test_a_clock_that_is_set_back_delays_no_clip(tmp_path: Path) -> None:

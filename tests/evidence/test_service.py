@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from gateway.evidence import verify
-from gateway.model import ClockState, EventType, Kind, Verdict
+from gateway.model import EventType, Kind
 from gateway.policy.evidence import EvidenceKind
 from gateway.store.evidence_rows import EvidenceRow, EvidenceState
+from simulators.camera.encoder import Video
 from tests.evidence.world import CAMERA, World, world
 from tests.media.film import at, clocks, shown
 
@@ -101,6 +102,20 @@ async def test_a_manifest_says_what_a_court_asks(tmp_path: Path) -> None:
         assert manifest["software"]["name"] == "campus-gateway"
         clip.path.write_bytes(clip.path.read_bytes()[:-1] + b"?")
         assert "SHA-256" in verify(clip.manifest)[0]
+
+
+async def test_a_clip_is_of_the_press_whatever_the_camera_was_set_to_after_it(tmp_path: Path) -> None:
+    """Footage of another coding can't be in the same file: the moment of the press decides, and the manifest names the rest."""
+    async with world(tmp_path) as gateway:
+        await gateway.film(0, 21, video=Video(width=640, height=360, fps=10, gop_seconds=1.0))
+        await gateway.film(21, 19)
+        alarm = await gateway.press()
+        clip = only(await gateway.done(alarm, *BOTH), CLIP)
+        manifest = json.loads(clip.manifest.read_bytes())
+
+        assert manifest["covered"] == [{"from": "2026-03-01T08:00:16.000Z", "to": "2026-03-01T08:00:21.000Z"}]
+        (gap,) = manifest["gaps"]
+        assert (gap["from"], gap["causes"]) == ("2026-03-01T08:00:21.000Z", ["other-coding"])
 
 
 async def test_without_footage_the_camera_itself_is_asked(tmp_path: Path) -> None:
@@ -262,48 +277,3 @@ async def test_a_library_that_was_lost_loses_no_evidence(tmp_path: Path) -> None
         assert sorted(after, key=lambda row: row.id) == sorted(before, key=lambda row: row.id)
         assert sorted(await gateway.told(alarm)) == sorted([EventType.SNAPSHOT, EventType.CLIP])
         assert gateway.files() == files
-
-
-async def test_evidence_goes_a_day_after_a_false_alarm_and_never_of_an_open_one(tmp_path: Path) -> None:
-    """Files and rows; nothing goes by age while the clock is not trusted (I10)."""
-    async with world(tmp_path) as gateway:
-        await gateway.film(0, 40)
-        closed, still_open = await gateway.press(), await gateway.press("gate-button-2")
-        real = await gateway.press("buttons:3")
-        for alarm in (closed, still_open, real):
-            await gateway.done(alarm, *BOTH)
-        await gateway.close_alarm(closed)
-        await gateway.close_alarm(real, Verdict.REAL)
-        gateway.clock_state = ClockState.UNTRUSTED
-        gateway.clock.advance(86_400 * 3)
-        await gateway.passes(lambda: nothing_waits(gateway), step_s=60)
-        assert len(await gateway.rows(closed)) == 2
-        gateway.clock_state = ClockState.TRUSTED
-
-        async def gone() -> bool:
-            return not await gateway.rows(closed) and gateway.service.stats.deleted == 2
-
-        await gateway.passes(gone, step_s=60)
-        assert len(await gateway.rows(still_open)) == len(await gateway.rows(real)) == 2
-        assert len(gateway.files()) == 8
-
-
-async def test_a_full_share_takes_closed_alarms_first_and_then_stops_clips(tmp_path: Path) -> None:
-    """Over max_gb the oldest closed alarm's evidence goes; where all alarms are open, clips wait and an alarm says so."""
-    async with world(
-        tmp_path, more="\n[evidence]\nmax_gb = 0.0002\n"
-    ) as gateway:  # a clip of the film is 200 kB or so
-        await gateway.film(0, 150)  # a loaded machine lets a lot of time pass
-        first = await gateway.press()
-        await gateway.done(first, *BOTH)
-        await gateway.passes(lambda: gateway.service.stats.full)
-        second = await gateway.press("gate-button-2")
-        await gateway.done(second, SNAPSHOT)
-        gateway.clock.advance(60)
-        assert only(await gateway.rows(second), CLIP).state is EvidenceState.WAITING
-        await gateway.passes(
-            lambda: any(a.source.kind is Kind.RETENTION_RISK for a in gateway.journal.open_alarms.values())
-        )
-        await gateway.close_alarm(first, Verdict.REAL)
-        await gateway.done(second, *BOTH, step_s=5)
-        assert await gateway.rows(first) == []

@@ -9,13 +9,14 @@ import pytest
 
 from gateway.evidence.stats import EvidenceStats
 from gateway.evidence.upload import UPLOAD_SUBJECT, Upload, UploadFailed
-from gateway.model import Alarm
+from gateway.model import Alarm, Kind
 from gateway.policy.evidence import EvidenceKind
 from gateway.store.evidence_rows import EvidenceRow
 from gateway.store.files import FileThread
 from gateway.store.library import Library
 from tests.evidence.place import Place, credentials, place
 from tests.evidence.world import World, world
+from tests.media.film import at
 
 BOTH = (EvidenceKind.SNAPSHOT, EvidenceKind.CLIP)
 
@@ -45,6 +46,12 @@ def fault(gateway: World) -> Alarm | None:
     """The fault that tells of a refusal."""
     alarms = gateway.journal.open_alarms.values()
     return next((alarm for alarm in alarms if alarm.source.subject == UPLOAD_SUBJECT), None)
+
+
+def has_returned(gateway: World) -> bool:
+    """Whether there was such a fault, and its cause is gone."""
+    told = fault(gateway)
+    return told is not None and told.returned_at is not None
 
 
 async def test_a_clip_and_its_manifest_come_there_whole(tmp_path: Path) -> None:
@@ -95,12 +102,7 @@ async def test_a_refusal_is_told_once_and_tried_slowly(tmp_path: Path) -> None:
         assert told.repeats == 0
         assert "403" in told.detail
         await gateway.passes(lambda: gateway.service.stats.uploaded == 1, step_s=60)
-
-        def returned() -> bool:
-            told = fault(gateway)
-            return told is not None and told.returned_at is not None
-
-        await gateway.passes(returned)
+        await gateway.passes(lambda: has_returned(gateway))
 
 
 async def test_a_redirect_is_a_refusal(tmp_path: Path) -> None:
@@ -187,6 +189,56 @@ async def test_a_clip_that_never_gets_through_holds_up_no_other(tmp_path: Path) 
         await gateway.done(second, *BOTH)
         await gateway.passes(lambda: gateway.service.stats.uploaded == 1)
         assert not any(first.id in path for path in there.files)
+
+
+async def test_a_new_clip_does_not_wait_for_one_that_fails(tmp_path: Path) -> None:
+    """A clip that has failed for so long that its next try is minutes off: the next one goes as soon as it is cut."""
+    async with uploading(tmp_path) as (gateway, there):
+        gateway.start()
+        there.answers = [500] * 3
+        there.broken = (await a_clip(gateway)).id
+        there.answers = []
+        await gateway.passes(lambda: len(there.asked) == 8, step_s=60)
+        await gateway.film(gateway.clock.now().timestamp() - at(0).timestamp() - 10, 40)
+        second = await gateway.press("gate-button-2")
+        await gateway.done(second, *BOTH)
+        await gateway.passes(lambda: gateway.service.stats.uploaded == 1, step_s=0)
+
+
+async def test_the_fault_returns_when_the_clip_that_was_refused_is_gone(tmp_path: Path) -> None:
+    """Deleted here before the place took it: nothing is refused any more, and the fault says so."""
+    async with uploading(tmp_path) as (gateway, there):
+        there.answers = [403]
+        gateway.start()
+        clip = await a_clip(gateway)
+        await gateway.passes(lambda: fault(gateway) is not None)
+        await gateway.library.condemn_evidence([clip.alarm])
+        await gateway.passes(lambda: has_returned(gateway), step_s=10)
+        assert gateway.service.stats.refused == ""
+
+
+async def test_the_fault_stays_over_a_restart_while_the_clip_is_refused(tmp_path: Path) -> None:
+    """The service begins anew and is refused once more: the fault did not return in between."""
+    async with uploading(tmp_path) as (gateway, there):
+        there.answers = [403, 403]
+        gateway.start()
+        await a_clip(gateway)
+        await gateway.passes(lambda: fault(gateway) is not None)
+        await gateway.stop()
+        gateway.start()
+        await gateway.passes(lambda: len(there.asked) == 2)
+        await gateway.passes(lambda: gateway.service.stats.refused)
+        told = fault(gateway)
+        assert told is not None
+        assert (told.returned_at, told.repeats) == (None, 0)
+
+
+async def test_the_fault_returns_where_no_place_is_named_any_more(tmp_path: Path) -> None:
+    """`[evidence.upload]` was taken out of the site file: the next start returns the fault that it left."""
+    async with world(tmp_path, start=False) as gateway:
+        await gateway.journal.raise_own(Kind.FAULT, UPLOAD_SUBJECT, "403")
+        gateway.start()
+        await gateway.passes(lambda: has_returned(gateway))
 
 
 @pytest.mark.parametrize("missing", ["token", "place/authority.pem"])

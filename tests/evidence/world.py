@@ -41,6 +41,7 @@ class World:
         self.clock = ManualClock(at(20))
         self.process = process
         self.clock_state = ClockState.TRUSTED
+        self.is_surveyed = True  # whether the spool was listed
         self.own_picture: bytes | None = None
         self.asked = 0
         self.journal: Journal
@@ -66,6 +67,7 @@ class World:
             files=self._files,
             clock=self.clock,
             waiting=lambda _camera: [],
+            is_surveyed=lambda: self.is_surveyed,
         )
 
     async def film(self, start_s: float, seconds: float, *, video: Video = SMALL) -> None:

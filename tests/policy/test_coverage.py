@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.coverage import JOINT, UNKNOWN, Gap, coverage
+from gateway.policy.coverage import BEFORE, JOINT, UNKNOWN, Gap, coverage, since_records_begin
 
 START = datetime(2026, 3, 12, tzinfo=UTC)
 
@@ -64,6 +64,38 @@ def test_one_hole_can_have_several_causes() -> None:
         (50, 70, UNKNOWN),
         (70, 100, "disk"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "begun", "causes"),
+    [
+        ([(60, 100)], 50, [(0, 50, BEFORE), (50, 60, UNKNOWN)]),
+        ([(60, 100)], 57, [(0, 60, BEFORE)]),
+        ([(60, 100)], 80, [(0, 60, BEFORE)]),
+        ([(0, 20), (60, 100)], 50, [(20, 60, UNKNOWN)]),
+        ([(10, 20), (60, 100)], 50, [(0, 10, BEFORE), (20, 60, UNKNOWN)]),
+        ([], 40, [(0, 40, BEFORE), (40, 100, UNKNOWN)]),
+        ([], 300, [(0, 100, BEFORE)]),
+        ([(60, 100)], -10, [(0, 60, UNKNOWN)]),
+    ],
+)
+def test_what_was_before_the_gateway_is_told_apart(
+    recorded: list[tuple[float, float]], begun: float, causes: list[tuple[float, float, str]]
+) -> None:
+    """Only what is before the journal and before any footage; the rest stays unknown."""
+    found = coverage([(at(a), at(b)) for a, b in recorded], [], start=START, end=at(100))
+    told = since_records_begin(found, at(begun))
+
+    assert [(g.start, g.end, g.cause) for g in told.gaps] == [(at(a), at(b), cause) for a, b, cause in causes]
+    assert told.recorded == found.recorded
+
+
+def test_a_cause_that_is_known_stays_even_before_the_journal() -> None:
+    """The row says more."""
+    known = [Gap(start=at(0), end=at(30), cause="stopped")]
+    found = coverage([(at(30), at(100))], known, start=START, end=at(100))
+
+    assert since_records_begin(found, at(90)) == found
 
 
 def test_nothing_recorded_at_all() -> None:

@@ -10,6 +10,7 @@ from gateway.model import Alarm, Kind, Severity, Source, Verdict
 from gateway.policy.evidence import (
     LONGEST_CLIP,
     MOST_OF_AN_ALARM,
+    Closed,
     EvidenceKind,
     EvidenceRules,
     Known,
@@ -18,6 +19,7 @@ from gateway.policy.evidence import (
     Wanted,
     cameras_of,
     causes,
+    first_to_go,
     holes,
     is_ripe,
     kept_until,
@@ -166,3 +168,35 @@ def test_evidence_stays_as_long_as_its_alarm_deserves() -> None:
     assert kept_until(alarm(**closed, verdict=Verdict.REAL), RULES) == START + timedelta(days=180)
     assert kept_until(alarm(**closed, verdict=Verdict.DRILL), RULES) == START + timedelta(hours=24)
     assert kept_until(alarm(**closed, source=medium), RULES) == START + timedelta(days=90)
+
+
+def closed(name: str, number: int, **changes: object) -> Closed:
+    """Evidence of a real alarm that is to be kept for months."""
+    made = Closed(
+        alarm=name,
+        number=number,
+        bytes=1,
+        until=START + timedelta(days=180),
+        sent=False,
+        verdict=Verdict.REAL,
+        severity=Severity.CRITICAL,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # whatever a test wants of it
+
+
+def test_what_makes_room_first() -> None:
+    """Past its time, then nothing to see, then what is elsewhere too, then the least severe; the oldest of each first."""
+    found = [
+        closed("critical", 1),
+        closed("critical, later", 2),
+        closed("high", 3, severity=Severity.HIGH),
+        closed("low", 4, severity=Severity.LOW),
+        closed("critical, sent", 5, sent=True),
+        closed("medium, sent", 6, sent=True, severity=Severity.MEDIUM),
+        closed("drill", 7, verdict=Verdict.DRILL),
+        closed("false, low", 8, verdict=Verdict.FALSE, severity=Severity.LOW),
+        closed("over", 9, until=START),
+    ]
+    rest = ["drill", "false, low", "medium, sent", "critical, sent", "low", "high", "critical"]
+    assert [one.alarm for one in first_to_go(found, START)] == ["over", *rest, "critical, later"]
+    assert [one.alarm for one in first_to_go(found, None)] == [*rest, "critical, later", "over"]

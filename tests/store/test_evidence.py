@@ -11,7 +11,7 @@ from gateway.model import EventType, Kind, Level, Origin, Signal, Verdict
 from gateway.policy.evidence import EvidenceKind, EvidenceRules
 from gateway.store import Journal
 from gateway.store.database import apply_script, schema_text
-from gateway.store.evidence_rows import EvidenceState
+from gateway.store.evidence_rows import EvidenceRow, EvidenceState, Made
 from gateway.store.library import Library
 from gateway.store.library_rows import LIBRARY_VERSION
 from gateway.wire import uuid7
@@ -181,3 +181,91 @@ async def test_no_two_rows_own_a_file(tmp_path: Path, kind: str) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         insert("two" if kind == "path" else "one", "day/one.mp4" if kind == "path" else "day/two.mp4")
     await library.close()
+
+
+async def a_library(directory: Path) -> tuple[Library, dict[str, dict[EvidenceKind, EvidenceRow]]]:
+    """One that has a snapshot and a clip, still waiting, of each of two alarms; by alarm and kind."""
+    journal = await Journal.open(school(directory), clock=ManualClock())
+    library = Library(directory / "recordings")
+    await library.open(stamp="x")
+    await journal.report(press())
+    await journal.report(press("gate-button-2"))
+    page = await journal.presses(None)
+    await journal.close()
+    await library.plan_evidence(
+        page.presses, page.cursor, rules=RULES, cameras={"cam-gate"}, new_id=lambda: uuid7(START), now=START
+    )
+    found: dict[str, dict[EvidenceKind, EvidenceRow]] = {}
+    for row in reversed(await library.recent_evidence(10)):
+        found.setdefault(row.alarm, {})[row.kind] = row
+    return library, found
+
+
+async def make(library: Library, row: EvidenceRow, *, size: int = 10) -> EvidenceRow:
+    """Its file is placed; what is larger than 100 bytes is not sent."""
+    made = Made(bytes=size, sha256="a" * 64, start=row.start, end=row.end)
+    assert await library.evidence_made(row, made, bytes_most=100, destinations=["county"])
+    found = await library.find_evidence(row.id)
+    assert found is not None
+    return found
+
+
+async def test_a_snapshot_without_its_file_is_in_nobodys_queue(tmp_path: Path) -> None:
+    """It waits, it has failed, or it was made again and is too large now: the next one is sent meanwhile."""
+    library, alarms = await a_library(tmp_path)
+    first, second = [await make(library, pieces[EvidenceKind.SNAPSHOT]) for pieces in alarms.values()]
+    heads = [await library.next_snapshot("county")]
+    await library.make_evidence_again([first])
+    heads.append(await library.next_snapshot("county"))
+    await make(library, first)
+    heads.append(await library.next_snapshot("county"))
+    await library.make_evidence_again([first])
+    await make(library, first, size=1000)
+    heads.append(await library.next_snapshot("county"))
+    await library.make_evidence_again([first])
+    await library.evidence_failed(first, "no footage")
+    await library.snapshot_sent("county", second.id)
+    heads.append(await library.next_snapshot("county"))
+    await library.close()
+    assert [head and head.id for head in heads] == [first.id, second.id, first.id, second.id, None]
+
+
+async def test_a_queue_that_an_earlier_program_left_stuck_goes_on(tmp_path: Path) -> None:
+    """A snapshot that is waited for at the head of the queue: the next one is sent all the same."""
+    library, alarms = await a_library(tmp_path)
+    first, second = [await make(library, pieces[EvidenceKind.SNAPSHOT]) for pieces in alarms.values()]
+    with sqlite3.connect(library.path) as db:
+        db.execute("update evidence set state = 'waiting' where id = ?", (first.id,))
+    db.close()
+    head = await library.next_snapshot("county")
+    await library.close()
+    assert head == second
+
+
+async def test_evidence_is_elsewhere_too_once_all_of_it_is_taken(tmp_path: Path) -> None:
+    """The clip is uploaded and the county has the snapshot; a clip that still waits, or none at all, is not elsewhere."""
+    library, alarms = await a_library(tmp_path)
+    (alarm, pieces), (other, rest) = alarms.items()
+    sent = []
+
+    async def look() -> None:
+        found = await library.evidence_alarms(0, 10)
+        assert [one.alarm for one in found] == [alarm, other]
+        sent.append(found[0].sent)
+        assert not found[1].sent
+
+    await make(library, pieces[EvidenceKind.SNAPSHOT])
+    await make(library, rest[EvidenceKind.SNAPSHOT])
+    await look()
+    clip = await make(library, pieces[EvidenceKind.CLIP])
+    await look()
+    await library.evidence_uploaded(clip, START)
+    await look()
+    for snapshot in (pieces, rest):
+        await library.snapshot_sent("county", snapshot[EvidenceKind.SNAPSHOT].id)
+    await library.evidence_failed(rest[EvidenceKind.CLIP], "no footage")
+    await look()
+    sizes = [one.bytes for one in await library.evidence_alarms(0, 10)]
+    await library.close()
+    assert sent == [False, False, False, True]
+    assert sizes == [20, 10]
