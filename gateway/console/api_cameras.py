@@ -205,7 +205,7 @@ async def _timeline(
     deps = console.deps
     try:
         if deps.coverage is not None:
-            found = await deps.coverage.coverage(camera, start, end)
+            found = await deps.covered(deps.coverage, camera, start, end)
             known = _without(found.gaps, start, found.end)
             fresh = _growing(console, camera, max(start, found.end), end)
             return (

@@ -89,7 +89,7 @@ async def _coverage(console: Services, camera: Camera, since: datetime, until: d
     if deps.coverage is None:
         known = await deps.journal.gaps(camera.id, since, until)
         return CameraCoverage(camera=camera.id, name=camera.name, recorded_s=None, gaps=_gaps(known))
-    found = await deps.coverage.coverage(camera.id, since, until)
+    found = await deps.covered(deps.coverage, camera.id, since, until)
     return CameraCoverage(
         camera=camera.id, name=camera.name, recorded_s=found.recorded.total_seconds(), gaps=_gaps(found.gaps)
     )

@@ -144,13 +144,21 @@ class AlarmsAnswer(Answer):
     next_before_id: str | None = None
 
 
+class CameraRef(Answer):
+    """A camera, and what it is called."""
+
+    id: str
+    name: str
+
+
 class EventView(Answer):
-    """One step in an alarm's life, as it was journalled."""
+    """One step in an alarm's life, as it was journalled. `camera`: of evidence, whose picture or clip it is."""
 
     id: str
     type: str
     at: Stamp
     actor: PersonView | None
+    camera: CameraRef | None
     state: AlarmState | None
     durable: bool
     clock: ClockState

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.console.models import AlarmView, EventView, PersonView, SilencedView, ZoneView
+from gateway.console.models import AlarmView, CameraRef, EventView, PersonView, SilencedView, ZoneView
 from gateway.console.models_site import (
     BacklogView,
     CommandedView,
@@ -25,6 +25,7 @@ from gateway.driver import Command
 from gateway.errors import JournalUnwritable
 from gateway.model import Alarm, AlarmState, ClockState, DevicePresence, Presence, Zone
 from gateway.policy.alarms import NEVER_SHELVED
+from gateway.policy.evidence import cameras_of
 from gateway.site.site import DeviceEntry
 from gateway.store import StoredEvent
 
@@ -37,6 +38,7 @@ _revisions = itertools.count(1)
 
 class _EventData(BaseModel):
     actor: str | None = None
+    camera: str | None = None
     state: AlarmState | None = None
     durable: bool = True
     clock: ClockState = ClockState.TRUSTED
@@ -54,6 +56,7 @@ class Renderer:
         self._journal = deps.journal
         self._directory = deps.journal.directory
         self._since = deps.clock.now()
+        self._camera_names = {camera.id: camera.name for camera in deps.site.cameras}
         self.arming = ArmingRenderer(deps)
 
     @property
@@ -79,7 +82,7 @@ class Renderer:
             point=source.point,
             device=source.device,
             zone=zone_view(source.zone),
-            cameras=source.cameras,
+            cameras=cameras_of(alarm),
             detail=alarm.detail,
             repeats=alarm.repeats,
             escalation=alarm.escalation,
@@ -118,6 +121,7 @@ class Renderer:
             type=stored.type.value,
             at=stored.at,
             actor=self._person_or_none(data.actor),
+            camera=self._camera_or_none(data.camera),
             state=data.state,
             durable=data.durable,
             clock=data.clock,
@@ -130,6 +134,9 @@ class Renderer:
 
     def _person_or_none(self, name: str | None) -> PersonView | None:
         return None if name is None else self.person(name)
+
+    def _camera_or_none(self, camera: str | None) -> CameraRef | None:
+        return None if camera is None else CameraRef(id=camera, name=self._camera_names.get(camera, camera))
 
     # ---- devices
 

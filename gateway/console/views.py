@@ -13,7 +13,7 @@ from gateway.footage import Footage, Piece
 from gateway.media.look import LookCount, Pair
 from gateway.media.values import Clip, Still
 from gateway.model import ClockState
-from gateway.policy.coverage import Coverage
+from gateway.policy.coverage import Coverage, since_records_begin
 from gateway.policy.outputs import OutputState
 from gateway.site import Site
 from gateway.store import Journal
@@ -186,6 +186,12 @@ class ConsoleDeps:
     exports_dir: Path | None = None
     version: str = __version__
     limits: Limits = Limits()
+
+    async def covered(self, view: CoverageView, camera: str, start: datetime, end: datetime) -> Coverage:
+        """What there is of that time, told apart from what was before this gateway. Raises GatewayError."""
+        found = await view.coverage(camera, start, end)
+        begun = await self.journal.begun()
+        return found if begun is None else since_records_begin(found, begun)
 
     def links(self) -> Sequence[LinkState]:
         """The connection states that are known."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from gateway.clock import Clock
-from gateway.footage import Footage, Piece
+from gateway.footage import Footage, Growing, Piece
 from gateway.media.look import Look, LookCount, Pair
 from gateway.media.values import MediaDown, MediaRefused
 from gateway.model import Alarm, Kind
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 #: A moved camera that a person has acknowledged is put back within this time; else its new view is the right one; seconds.
 ACCEPT_AFTER_S = 600.0
+#: A file this young may hold no picture yet: its first fragment of a second has to be written out; seconds.
+YOUNG_S = 3.0
 #: How long a disk may take for a few small files; seconds.
 FILE_LIMIT_S = 20.0
 
@@ -62,6 +64,8 @@ class PictureJournal(Protocol):
 @dataclass(slots=True)
 class _Camera:
     id: str
+    turn: float  # of its even place among the others, and when it is looked at next: later while its file is young
+    due: float
     state: PictureState = field(default_factory=PictureState)
     raised: set[Kind] = field(default_factory=set)
     accepted: str = ""
@@ -73,8 +77,9 @@ class _Camera:
 class PictureWatch:
     """One look after the other, spread evenly over `[picture] every_s`; never two at once.
 
-    A camera that is not being recorded is not looked at: that is an alarm of the recording already. A look that fails
-    is counted and told once, and changes nothing: an alarm stays as it is until the picture can be seen.
+    A camera that is not being recorded is not looked at: that is an alarm of the recording already. One whose file has
+    just begun is looked at as soon as a picture is in it. A look that fails is counted and told once, and changes
+    nothing: an alarm stays as it is until the picture can be seen.
     """
 
     def __init__(
@@ -88,7 +93,7 @@ class PictureWatch:
         self._memory_dir = site.recording_dir / "reference"
         self._evidence = Evidence(site.recording_dir / "evidence" / "picture")
         watched = (camera.id for camera in site.cameras if camera.settings.watch and camera.settings.record)
-        self._cameras = {camera: _Camera(camera) for camera in watched}
+        self._cameras = {camera: _Camera(camera, 0.0, 0.0) for camera in watched}
 
     def looks(self, camera: str) -> LookCount:
         """How many there were. Raises KeyError for a camera that is not watched."""
@@ -113,21 +118,37 @@ class PictureWatch:
     async def run(self) -> NoReturn:
         """Look until cancelled."""
         await self._take_over()
-        begun, turn, count = self._clock.monotonic(), 0, max(1, len(self._cameras))
+        self._spread()
         while True:
-            for camera in self._cameras.values():
-                await self._accept_moved(camera)
-                await self._look(camera)
-                turn = await self._next_turn(begun, turn, self._settings.every_s / count)
-            if not self._cameras:
+            camera = min(self._cameras.values(), key=lambda each: each.due, default=None)
+            if camera is None:
                 await self._clock.sleep(self._settings.every_s)
+                continue
+            await self._clock.sleep(max(0.0, camera.due - self._clock.monotonic()))
+            await self._accept_moved(camera)
+            growing = self._footage.growing(camera.id)
+            young_s = 0.0 if growing is None else self._young_s(growing)
+            if young_s > 0:
+                camera.due = self._clock.monotonic() + young_s
+                continue
+            if growing is not None:
+                await self._look(camera, growing)
+            camera.turn = camera.due = self._next_turn(camera.turn)
 
-    async def _next_turn(self, begun: float, turn: int, step_s: float) -> int:
-        """Wait for it. Turns that a slow look has taken are left out, not made up for."""
-        passed = (self._clock.monotonic() - begun) / step_s
-        following = max(turn + 1, int(passed))
-        await self._clock.sleep(max(0.0, begun + following * step_s - self._clock.monotonic()))
-        return following
+    def _spread(self) -> None:
+        begun, every_s = self._clock.monotonic(), self._settings.every_s
+        for place, camera in enumerate(self._cameras.values()):
+            camera.turn = camera.due = begun + every_s * place / len(self._cameras)
+
+    def _next_turn(self, turn: float) -> float:
+        """Turns that slow looks have taken are left out, not made up for."""
+        every_s = self._settings.every_s
+        return turn + every_s * max(1, int((self._clock.monotonic() - turn) / every_s))
+
+    def _young_s(self, growing: Growing) -> float:
+        """For how long the file is still too young to hold a picture; 0 if it is not, and where its clock was moved."""
+        age_s = (self._clock.now() - growing.start).total_seconds()
+        return YOUNG_S - age_s if 0 <= age_s < YOUNG_S else 0.0
 
     async def _take_over(self) -> None:
         """What an earlier run left in alarm is ours; of a camera that is no longer watched it has returned."""
@@ -144,10 +165,7 @@ class PictureWatch:
                 camera.raised.add(source.kind)
                 camera.state.alarm = source.kind
 
-    async def _look(self, camera: _Camera) -> None:
-        growing = self._footage.growing(camera.id)
-        if growing is None:
-            return
+    async def _look(self, camera: _Camera, growing: Growing) -> None:
         piece = Piece(path=growing.path, start=growing.start, end=self._clock.now(), growing=True)
         try:
             look = await self._media.look(camera.id, piece, self._memory_dir)

@@ -1,7 +1,7 @@
 """How much of a time was recorded, and why the rest was not (DESIGN "coverage"). Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.policy.retention import merge
@@ -12,6 +12,8 @@ JOINT = timedelta(seconds=1)
 SLACK = timedelta(seconds=5)
 
 UNKNOWN = "unknown"
+#: The cause of what is missing before anything was written down.
+BEFORE = "before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,28 @@ def coverage(
     causes = sorted((gap for gap in known if gap.start < gap.end), key=lambda gap: gap.start)
     gaps = tuple(gap for a, b in holes for gap in _explain(a, b, causes))
     return Coverage(start=start, end=end, recorded=(end - start) - missing, gaps=gaps)
+
+
+def since_records_begin(found: Coverage, begun: datetime) -> Coverage:
+    """The same; what nobody can explain is `before` as far as it lies before the journal's beginning.
+
+    Where footage comes first, only what lies before that: the gateway ran already, and its journal was lost.
+    """
+    first = found.start
+    for gap in found.gaps:
+        if gap.start > first:
+            break
+        first = gap.end
+    begun = begun if first == found.end else min(begun, first)
+    return replace(found, gaps=tuple(part for gap in found.gaps for part in _split(gap, begun)))
+
+
+def _split(gap: Gap, begun: datetime) -> Sequence[Gap]:
+    if gap.cause != UNKNOWN or gap.start >= begun:
+        return [gap]
+    if gap.end - begun <= SLACK:
+        return [replace(gap, cause=BEFORE)]
+    return [replace(gap, end=begun, cause=BEFORE), replace(gap, start=begun)]
 
 
 def _holes(

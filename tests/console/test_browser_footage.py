@@ -122,6 +122,14 @@ async def test_who_looked_is_told_in_words(tmp_path: Path, browser: Browser) -> 
             "li", "view", camera="cam-gate", start=start, end=start, reason="snapshot 01J of alarm 01K"
         )
         await journal.log_access(
+            "li",
+            "view",
+            camera="cam-gate",
+            start=start,
+            end=start,
+            reason="picture watch: camera-covered",
+        )
+        await journal.log_access(
             "wang",
             "export",
             camera="cam-gate",
@@ -132,13 +140,14 @@ async def test_who_looked_is_told_in_words(tmp_path: Path, browser: Browser) -> 
         await sign_in(page)
         await page.goto(f"{running.url}/#log")
         lines = page.locator(".row.log")
-        await expect(lines).to_have_count(4)
+        await expect(lines).to_have_count(5)
         await expect(lines.nth(1)).to_contain_text("原因：派出所调取")
-        await expect(lines.nth(2)).to_contain_text("警情截图")
-        await expect(lines.nth(3)).to_contain_text("实时画面")
+        await expect(lines.nth(2)).to_contain_text("画面检查 · 摄像机被遮挡")
+        await expect(lines.nth(3)).to_contain_text("警情截图")
+        await expect(lines.nth(4)).to_contain_text("实时画面")
         await page.locator("select[name=camera]").select_option("cam-gate")
-        await expect(lines).to_have_count(3)
+        await expect(lines).to_have_count(4)
         await page.locator("input[name=actor]").fill("li")
         await page.keyboard.press("Tab")
-        await expect(lines).to_have_count(2)
+        await expect(lines).to_have_count(3)
         await picture(page, tmp_path / "log")

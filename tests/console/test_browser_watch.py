@@ -23,7 +23,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 async def test_the_card_of_a_covered_camera_shows_both_pictures(tmp_path: Path, browser: Browser) -> None:
-    """What it should show beside what it showed, really loaded."""
+    """What it should show beside what it showed, really loaded; and the way to its live picture."""
     async with world(tmp_path) as made, page_of(browser, made.desk) as page:
         await made.desk.journal.raise_own(Kind.CAMERA_COVERED, "cam-gate", "something is before the lens")
         await sign_in(page)
@@ -35,6 +35,8 @@ async def test_the_card_of_a_covered_camera_shows_both_pictures(tmp_path: Path, 
             return bool(await shown.evaluate_all("images => images.every((one) => one.naturalWidth === 320)"))
 
         await until(loaded, 10)
+        live = page.locator('[data-alarm] [data-live="cam-gate"]')
+        await expect(live).to_have_attribute("href", "#cameras/cam-gate")
         await picture(page, tmp_path / "covered-card")
 
 

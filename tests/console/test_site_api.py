@@ -6,9 +6,10 @@ from pathlib import Path
 
 from gateway.clock import rfc3339
 from gateway.console import HealthProblem, LinkState
-from gateway.model import ClockState, Kind, Presence
-from gateway.policy.coverage import Coverage, Gap
+from gateway.model import ClockState, Durability, Kind, Presence
+from gateway.policy.coverage import Coverage, Gap, coverage
 from tests.console.desk import SMOKE, Health, desk
+from tests.store.test_disk import take_away
 
 
 async def test_devices_tell_presence_and_points(tmp_path: Path) -> None:
@@ -137,6 +138,34 @@ async def test_coverage_is_the_recorders_word_where_it_is_asked(tmp_path: Path) 
         (camera,) = (await (await running.guard()).get("/api/coverage")).json()["cameras"]
         assert camera["recorded_s"] == 43200
         assert camera["gaps"][0]["cause"] == "disk"
+
+
+async def test_what_was_before_the_journal_is_told_apart(tmp_path: Path) -> None:
+    """Nobody recorded before the gateway was there; in memory mode nobody can say since when it is."""
+
+    class Nothing:
+        async def coverage(self, camera: str, start: datetime, end: datetime) -> Coverage:
+            return coverage([], [], start=start, end=end)
+
+    async with desk(tmp_path, coverage=Nothing()) as running:
+        guard = await running.guard()
+        begun = await running.journal.begun()
+        assert begun is not None
+        query = {"from": rfc3339(begun - timedelta(hours=1)), "to": rfc3339(begun + timedelta(hours=1))}
+        for path in ("/api/coverage", "/api/cameras/cam-gate/recordings"):
+            answer = (await guard.get(path, params=query)).json()
+            gaps = (answer["cameras"][0] if "cameras" in answer else answer)["gaps"]
+            assert [gap["cause"] for gap in gaps] == ["before", "unknown"]
+            assert gaps[0]["to"] == gaps[1]["from"] == rfc3339(begun)
+
+
+async def test_without_a_disk_nobody_knows_when_the_journal_began(tmp_path: Path) -> None:
+    """In memory mode the journal is new, and the gateway is not."""
+    async with desk(tmp_path) as running:
+        take_away(running.journal)
+        await running.press(SMOKE)
+        assert running.journal.status.durability is Durability.MEMORY
+        assert await running.journal.begun() is None
 
 
 async def test_an_alarm_of_the_gateways_own_is_shown_too(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from gateway.console.words import _MESSAGES, language_of, message
-from gateway.model import AlarmState, EventType, Kind, Severity, Verdict
+from gateway.model import POINT_KINDS, AlarmState, EventType, Kind, Severity, Verdict
 from gateway.policy import alarms
+from gateway.policy.coverage import BEFORE, UNKNOWN
+from gateway.recording.protocol import Cause
 
 STATIC = Path(alarms.__file__).parents[1] / "console" / "static"
 
@@ -61,7 +63,7 @@ def test_every_refusal_of_the_policy_has_words_in_both_languages() -> None:
 
 
 def test_the_page_has_words_for_everything_the_house_can_say() -> None:
-    """Both languages name every kind, severity, verdict and step, and have the same words."""
+    """Both languages name every kind (of a point at rest, too), severity, verdict and step, and have the same words."""
     text = (STATIC / "words.js").read_text(encoding="utf-8")
     chinese, english = text.split("  en: {", 1)
     for half in (chinese, english):
@@ -69,15 +71,30 @@ def test_the_page_has_words_for_everything_the_house_can_say() -> None:
             assert f'"{kind.value}": "' in half
         for word in [*Severity, *Verdict]:
             assert re.search(rf"\b{word.value}: \"", half), word
+        (steps,) = re.findall(r"\bsteps: \{(.+?)\}", half, re.DOTALL)
         for event in EventType:
-            if event.value.startswith("campus.alarm."):
-                assert re.search(rf"\b{event.value.split('.')[2]}: \"", half), event
+            assert re.search(rf'(?<![\w-])"?{event.value.split(".")[2]}"?: "', steps), event
+        (points,) = re.findall(r"\bpointKinds: \{(.+?)\}", half, re.DOTALL)
+        for kind in POINT_KINDS:
+            assert f'"{kind.value}": "' in points, kind
     keys = [
         re.findall(r"\b(\w+): [\"{]", half)
         for half in (chinese.split("zh: {", 1)[1], english.split("\n};")[0])
     ]
     assert sorted(keys[0]) == sorted(keys[1])
     assert len(AlarmState) == 5  # alarm.js derives its words from the times, as the model does
+
+
+def test_the_page_has_words_for_every_cause_of_a_gap() -> None:
+    """In both languages, and the time line knows them."""
+    causes = {*(cause.value for cause in Cause), UNKNOWN, BEFORE}
+    halves = (STATIC / "words.js").read_text(encoding="utf-8").split("  en: {", 1)
+    timeline = (STATIC / "timeline.js").read_text(encoding="utf-8")
+    (known,) = re.findall(r"CAUSES = new Set\(\[(.+?)\]", timeline)
+    assert {*re.findall(r'"([a-z-]+)"', known), UNKNOWN} == causes
+    for half in halves:
+        (words,) = re.findall(r"\bcauses: \{(.+?)\}", half)
+        assert set(re.findall(r'"([a-z-]+)": ', words)) == causes
 
 
 def test_there_is_plain_advice_for_every_kind_and_every_code_of_health() -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -38,6 +38,11 @@ class Films:
         """Never asked for."""
         raise AssertionError(f"{camera} {start} {end}")
 
+    def begin(self, start: datetime) -> None:
+        """The next file."""
+        assert self.now is not None
+        self.now = replace(self.now, start=start)
+
     def growing(self, camera: str) -> Growing | None:
         """The file."""
         assert camera == CAMERA
@@ -51,6 +56,7 @@ class Lens:
     clock: ManualClock
     moment: Moment = field(default_factory=Moment)
     broken: bool = False
+    empty_s: float = 0.0  # there is no picture in a file younger than this
     _yard: Yard = field(default_factory=lambda: Yard(1))
     _watchers: dict[Path, Watcher] = field(default_factory=dict)
 
@@ -58,6 +64,8 @@ class Lens:
         """As the media process does."""
         if self.broken:
             raise MediaDown("broken by the test")
+        if (growing.end - growing.start).total_seconds() < self.empty_s:
+            raise MediaDown(f"{growing.path.name}: no picture in it yet")
         watcher = self._watchers.setdefault(memory_dir, Watcher(camera, memory_dir))
         at = self.clock.now()
         assert growing.end == at
@@ -187,6 +195,32 @@ async def test_a_camera_that_is_not_recorded_is_not_looked_at(world: World) -> N
         await world.later(lambda: world.clock.monotonic() > monotonic + 100)
         assert watch.looks(CAMERA).done <= before.done + 1
         assert watch.looks(CAMERA).failed == 0
+
+
+async def test_a_file_that_has_just_begun_is_looked_at_a_little_later(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a new file every 5 s and a look every 2 s no look fails, nothing is logged, and each file is looked at."""
+    world = World(tmp_path, world.journal, "[picture]\nevery_s = 2\n")
+    world.lens.empty_s = 2.0
+    async with world.run() as watch:
+        for _ in range(12):
+            done = watch.looks(CAMERA).done
+            world.films.begin(world.clock.now())
+            for _ in range(10):
+                await until(lambda: bool(world.clock._sleepers))
+                world.clock.advance(0.5)
+            await until(lambda: bool(world.clock._sleepers))
+            assert watch.looks(CAMERA).done > done
+        assert watch.looks(CAMERA).failed == 0
+    assert [record.message for record in caplog.records if "look" in record.message] == []
+
+
+async def test_a_file_from_the_future_is_looked_at(world: World) -> None:
+    """A clock that was set back makes no file young for hours."""
+    world.films.begin(START + timedelta(hours=1))
+    async with world.run():
+        await world.looks(2)
 
 
 async def test_a_moved_camera_that_a_person_leaves_so_is_right(world: World) -> None:

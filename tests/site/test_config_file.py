@@ -215,7 +215,7 @@ def choices_of(annotation: object) -> list[str]:
 
 
 def test_it_is_a_file_that_works() -> None:
-    """It is a whole site file, without a mistake."""
+    """It is a whole site file, without a mistake, and each of its cameras sees a zone."""
     site = load_site(FILE, DRIVERS)
 
     assert [connection.id for connection in site.connections] == [
@@ -229,6 +229,8 @@ def test_it_is_a_file_that_works() -> None:
         "cam-lab",
     ]
     assert [camera.id for camera in site.cameras] == ["cam-gate", "cam-lab"]
+    seen_by = {camera for zone in site.zones for camera in zone.cameras}
+    assert seen_by == {"cam-gate", "cam-lab"}  # else no alarm there has a picture
 
 
 def test_what_is_commented_out_works_too(tmp_path: Path) -> None:

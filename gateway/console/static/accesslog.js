@@ -2,10 +2,12 @@
 
 import { get } from "./api.js";
 import { el, time } from "./dom.js";
+import { watchTitle } from "./watch.js";
 import { say, words } from "./words.js";
 
 const AT_ONCE = 100;
 const EVIDENCE = /^(snapshot|clip) \S+ of alarm \S+$/; // as the gateway writes it
+const WATCH = /^picture watch: (\S+)$/; // and for a pair of the picture watch
 
 export class AccessLog {
   constructor() {
@@ -71,6 +73,8 @@ function line(entry) {
 /** The gateway's own reasons in words; what a person gave stays as it is. */
 function reasonOf({ action, reason }) {
   if (action !== "view") return action === "export" ? say(words.logReason, { reason }) : reason;
+  const wrong = WATCH.exec(reason)?.[1];
+  if (wrong) return `${watchTitle}${words.stop}${words.kinds[wrong] ?? wrong}`;
   const kind = EVIDENCE.exec(reason)?.[1];
   return kind ? say(words.logEvidence, { kind: words.evidenceKinds[kind] }) : (words.logReasons[reason] ?? reason);
 }

@@ -211,8 +211,8 @@ function factsOf(alarm) {
   const facts = [];
   const add = (text, kind, more) => facts.push({ text, kind, more });
   if (isSilent(alarm)) add(words.silentAlarm, "warning");
-  if (alarm.repeats > 0) add(`${say(words.again, { n: alarm.repeats })}${words.stop}${say(words.last, { time: time(alarm.last_raised_at) })}`, "strong");
-  if (alarm.escalation > 0) add(say(words.escalated, { n: alarm.escalation }), "strong");
+  if (alarm.repeats > 0) add(`${say(alarm.repeats === 1 ? words.againOnce : words.again, { n: alarm.repeats })}${words.stop}${say(words.last, { time: time(alarm.last_raised_at) })}`, "strong");
+  if (alarm.escalation > 0) add(say(alarm.escalation === 1 ? words.escalatedOnce : words.escalated, { n: alarm.escalation }), "strong");
   if (!alarm.durable) add(words.notDurable, "warning");
   if (alarm.zone?.place) add(alarm.zone.place);
   if (alarm.zone?.responsible) add(`${words.responsible} ${alarm.zone.responsible} ${alarm.zone.phone}`.trim());

@@ -102,9 +102,9 @@ class CameraPage {
     this.camera = camera;
     this.at = Date.parse(stamp);
     this.state = el("p", { class: "camera-state" });
-    this.stage = el("div", {});
+    this.stage = el("div", { class: "stage" });
     this.watch = new WatchPanel(camera);
-    this.timeline = new Timeline(camera, (at) => this.play(at));
+    this.timeline = new Timeline(camera, (at) => this.pick(at));
     this.element = el("div", { class: "camera-page", "data-camera": camera.id },
       el("div", { class: "camera-head" }, el("a", { class: "act", href: "#cameras" }, words.allCameras), el("h2", {}, camera.name, el("small", {}, camera.zone?.name ?? "")), this.state,
         el("button", { type: "button", class: "act", "data-act": "export", onclick: () => this.export() }, words.exportFootage)),
@@ -135,6 +135,12 @@ class CameraPage {
     this.player = new LivePlayer(this.camera);
     this.stage.replaceChildren(this.player.element);
     this.player.start();
+  }
+
+  /** A time was picked below the picture, which may be out of sight on a phone. */
+  pick(at) {
+    this.play(at);
+    this.stage.scrollIntoView({ block: "nearest" });
   }
 
   play(at) {

@@ -66,7 +66,7 @@ export async function showDetails(alarm) {
   const steps = answer.events.map((event) => el("li", { class: event.durable ? null : "not-durable" },
     el("time", { datetime: event.at }, time(event.at)),
     el("strong", {}, words.steps[event.type.split(".")[2]] ?? event.type),
-    el("span", {}, [event.actor?.display, event.durable ? null : words.notDurable].filter(Boolean).join(words.stop))));
+    el("span", {}, [event.camera?.name, event.actor?.display, event.durable ? null : words.notDurable].filter(Boolean).join(words.stop))));
   const found = answer.alarm;
   const facts = [stateOf(found), responseOf(found), found.verdict ? words.verdicts[found.verdict] : ""].filter(Boolean);
   const dialog = open(words.details, aboutOf(found), [el("p", {}, facts.join(words.stop)), el("p", {}, adviceFor(found)),

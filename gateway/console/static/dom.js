@@ -119,6 +119,12 @@ function clockSeconds(at) {
   return (hour * 60 + minute) * 60 + second;
 }
 
+/** What a clock of the school's shows at a moment, as fields of forms have it: 08:05:00. */
+export function clockShown(at) {
+  const seconds = clockSeconds(at);
+  return [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
 /** The moment nearest to that one at which a clock shows so many seconds since midnight: clocks may change in between. */
 export function whenClockShows(seconds, near) {
   const off = seconds - clockSeconds(near);

@@ -81,11 +81,14 @@ function liveLink(camera) {
   return el("a", { class: "act quiet", href: addressOf(camera), "data-live": camera }, icon("lit"), text);
 }
 
+/** What a picture shows: its own moment once there is one, for it may be older or later than the press. */
+const momentOf = (one) => (one.kind === "snapshot" && one.state === "done" ? one.from : one.at);
+
 function piece(one) {
   const file = `/api/evidence/${encodeURIComponent(one.id)}/file`;
-  const what = `${words.evidenceKinds[one.kind]}${words.stop}${one.name}${words.stop}${time(one.at)}`;
+  const what = `${words.evidenceKinds[one.kind]}${words.stop}${one.name}${words.stop}${time(momentOf(one))}`;
   if (one.state === "waiting") return el("li", { class: "evidence-waiting" }, what, words.stop, words.evidenceWaiting);
   if (one.state === "failed") return el("li", { class: "evidence-failed" }, icon("bad"), what, words.stop, say(words.evidenceFailed, { reason: one.reason }));
   const shown = one.kind === "snapshot" ? el("img", { src: file, alt: what, loading: "lazy" }) : el("span", { class: "act" }, icon("ok"), words.evidenceKinds.clip);
-  return el("li", { "data-evidence": one.kind }, el("a", { href: file, target: "_blank", rel: "noopener", title: what }, shown), el("small", {}, `${one.name} ${time(one.at)}`));
+  return el("li", { "data-evidence": one.kind }, el("a", { href: file, target: "_blank", rel: "noopener", title: what }, shown), el("small", {}, `${one.name} ${time(momentOf(one))}`));
 }

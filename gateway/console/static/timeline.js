@@ -1,12 +1,16 @@
 // A day of one camera's footage as a bar: what was recorded, what was not and why. A click picks a time.
 
 import { get } from "./api.js";
-import { dateOf, dayStart, el, serverNow, setText, time, whenClockShows } from "./dom.js";
+import { clockShown, dateOf, dayStart, el, serverNow, setText, time, whenClockShows } from "./dom.js";
 import { say, words } from "./words.js";
 
 const DAY_MS = 86400000;
 const EVERY_MS = 30000;
-const CAUSES = new Set(["camera", "network", "disk", "recorder", "clock", "stopped", "given-up"]);
+const AGAIN_MS = 3000;
+const JUST_NOW_MS = 60000;
+const LEAST_MS = 6000; // of what has only begun nothing can be played yet
+const MORNING_S = 8 * 3600;
+const CAUSES = new Set(["camera", "network", "disk", "recorder", "clock", "stopped", "given-up", "before"]);
 
 const stamp = (at) => new Date(at).toISOString();
 
@@ -22,7 +26,7 @@ export class Timeline {
     this.bar = el("div", { class: "bar-of-day", role: "img", onclick: (event) => this.click(event) });
     this.hover = el("p", { class: "dim bar-text" });
     this.bar.addEventListener("pointermove", (event) => this.tell(event));
-    this.clock = el("input", { type: "time", step: "1", name: "at", "aria-label": words.pickTime, value: "08:00:00" });
+    this.clock = el("input", { type: "time", step: "1", name: "at", "aria-label": words.pickTime, value: clockShown(serverNow() - JUST_NOW_MS), oninput: () => { this.typed = true; } });
     this.problem = el("p", { class: "problem", role: "alert" });
     this.element = el("section", { class: "timeline" }, el("h2", {}, words.timeline),
       el("div", { class: "day-row" }, el("button", { type: "button", class: "act", onclick: () => this.move(-1) }, words.previousDay), this.date, this.next,
@@ -31,12 +35,15 @@ export class Timeline {
   }
 
   start() {
+    this.running = true;
     this.load();
     this.loading = setInterval(() => document.hidden || this.load(), EVERY_MS);
   }
 
   stop() {
+    this.running = false;
     clearInterval(this.loading);
+    clearTimeout(this.again);
   }
 
   move(days) {
@@ -52,6 +59,7 @@ export class Timeline {
   }
 
   async load() {
+    clearTimeout(this.again);
     const day = this.day;
     setText(this.date, dateOf(day));
     this.next.disabled = this.end > serverNow();
@@ -62,6 +70,7 @@ export class Timeline {
       this.problem.textContent = "";
     } catch (error) {
       this.problem.textContent = error.message;
+      if (this.running) this.again = setTimeout(() => this.load(), AGAIN_MS);
     }
   }
 
@@ -73,7 +82,18 @@ export class Timeline {
       return this.part({ from: gap.from, to: gap.to ?? answer.now }, `gap ${cause}`, say(words.gap, { cause: words.causes[cause] }));
     });
     this.bar.replaceChildren(...parts, ...gaps);
+    this.suggest(answer.recorded.map((part) => [Date.parse(part.from), Date.parse(part.to)]));
     this.bar.setAttribute("aria-label", answer.recorded.length ? say(words.footageFrom, { from: time(answer.oldest), to: time(answer.newest) }) : words.noFootage);
+  }
+
+  /** A time that can be played, as long as nobody has typed one: a minute ago, or the morning of another day. */
+  suggest(recorded) {
+    if (this.typed || recorded.length === 0) return;
+    const [latest, until] = recorded.findLast(([from, to]) => to - from > LEAST_MS) ?? recorded.at(-1);
+    const morning = clockOn(this.day, MORNING_S);
+    let at = Math.max(latest, until - JUST_NOW_MS);
+    if (this.end <= serverNow()) at = recorded.some(([from, to]) => from <= morning && morning < to) ? morning : recorded[0][0];
+    this.clock.value = clockShown(Math.ceil(at / 1000) * 1000);
   }
 
   part({ from, to }, style, text) {

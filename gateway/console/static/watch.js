@@ -19,6 +19,8 @@ const WORDS = {
   },
 };
 const own = WORDS[language];
+/** What the picture watch is called. */
+export const watchTitle = own.title;
 const EVERY_MS = 30000;
 
 /** Whether an alarm is of the picture watch; then its subject is a camera. */
@@ -29,10 +31,11 @@ const pathOf = (camera) => `/api/cameras/${encodeURIComponent(camera)}`;
 function pairOf(pair) {
   const shot = (address, name) => {
     if (address === null) return el("li", {}, el("small", {}, own.noBefore));
-    const what = `${words.kinds[pair.kind]}${words.stop}${name}${words.stop}${time(pair.at)}`;
-    return el("li", {}, el("a", { href: address, target: "_blank", rel: "noopener", title: what }, el("img", { src: address, alt: what, loading: "lazy" })), el("small", {}, `${name} ${time(pair.at)}`));
+    const what = `${words.kinds[pair.kind]}${words.stop}${name}`;
+    return el("li", {}, el("a", { href: address, target: "_blank", rel: "noopener", title: what }, el("img", { src: address, alt: what, loading: "lazy" })), el("small", {}, name));
   };
-  return el("ul", { class: "evidence", "data-pair": pair.kind }, shot(pair.before, own.before), shot(pair.now, own.now));
+  // When the scene was as it should be, nobody has written down: only the other picture has a time.
+  return el("ul", { class: "evidence", "data-pair": pair.kind }, shot(pair.before, own.before), shot(pair.now, `${own.now} ${time(pair.at)}`));
 }
 
 /** On the card of an alarm of the picture watch: the two pictures that show why. */
