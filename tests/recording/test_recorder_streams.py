@@ -100,17 +100,18 @@ async def test_a_camera_without_sound_is_recorded_though_sound_is_wanted(tmp_pat
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 async def test_over_udp_as_over_tcp(tmp_path: Path, codec: str) -> None:
-    """On a network that loses nothing, nothing is lost."""
+    """On a network that loses nothing, nothing is lost: no gap between pictures but where the camera itself was late."""
     simulator = small(codec=codec)
     await simulator.start()
     async with running(task_of(tmp_path, simulator, transport="udp")) as recorder:
         await until(lambda: len(recorder.of(SegmentFinished)) >= 2, 30)
+        lag_ms = simulator.worst_lag * 1000
         await simulator.stop()
         await until(lambda: bool(recorder.of(Lost)), 20)
 
     clocks = [clock for segment in recorder.of(SegmentFinished) for clock in pictures(segment.path)]
     assert len(clocks) >= 15
-    assert max(b - a for a, b in pairwise(clocks)) < 500
+    assert max(b - a for a, b in pairwise(clocks)) < 500 + lag_ms
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
