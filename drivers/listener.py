@@ -13,6 +13,7 @@ from typing import NoReturn, Protocol, cast
 
 from drivers.datagrams import MOST_DATAGRAMS, MOST_PEERS_AT_ONCE, Reply, UdpListener
 from drivers.listening import READ_BYTES, Listener, bind_error, name_of, start
+from gateway.accepting import accept_no_more
 from gateway.clock import Clock
 
 __all__ = [
@@ -38,9 +39,6 @@ _LOOK_S = 5.0
 
 #: A peer that does not take what it is sent within so many seconds is dropped.
 SEND_LIMIT_S = 10.0
-
-#: Turns of the event loop that an accepted connection needs until we are told of it; and one of reserve.
-_ACCEPTING_TURNS = 4
 
 #: TCP keepalive: seconds of silence before the first probe, between probes, and how many of them.
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
@@ -118,7 +116,7 @@ class TcpListener(Listener):
             for peer in list(self._peers):
                 peer.abort()
             try:
-                await _accept_no_more(server)
+                await accept_no_more(server)
             finally:
                 server.close()
 
@@ -227,15 +225,6 @@ class _TcpPeer:
             self.abort()
         with suppress(OSError):
             await self._writer.wait_closed()
-
-
-async def _accept_no_more(server: asyncio.Server) -> None:
-    """Whoever is being accepted is let in first, to be closed: asyncio forgets those whom a close overtakes."""
-    loop = asyncio.get_running_loop()
-    for sock in server.sockets:
-        loop.remove_reader(sock.fileno())
-    for _ in range(_ACCEPTING_TURNS):
-        await asyncio.sleep(0)
 
 
 def _keep_alive(writer: asyncio.StreamWriter) -> None:

@@ -14,6 +14,7 @@ RANKS = {
     "gateway.model": 0,
     "gateway.errors": 0,
     "gateway.clock": 0,
+    "gateway.accepting": 0,
     "gateway.policy": 10,
     "gateway.driver": 20,
     "gateway.footage": 20,

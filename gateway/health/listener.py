@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import NoReturn
 
+from gateway.accepting import accept_no_more
 from gateway.clock import Clock
 from gateway.site import MetricsSettings
 
@@ -40,6 +41,7 @@ class MetricsListener:
         self._rendering = asyncio.Lock()
         self._listening = asyncio.Event()
         self._open: set[asyncio.Task[None]] = set()
+        self._ending = False
 
     async def listening(self) -> tuple[str, int]:
         """Wait until it listens; the address and the real port (`port = 0` takes a free one)."""
@@ -49,6 +51,7 @@ class MetricsListener:
 
     async def run(self) -> NoReturn:
         """Serve until cancelled; then let go of every connection. A port that is taken is logged once and tried again."""
+        self._ending = False
         server = await self._listen()
         self.address = server.sockets[0].getsockname()[:2]
         self._listening.set()
@@ -59,10 +62,14 @@ class MetricsListener:
         finally:
             self._listening.clear()
             self.address = None
-            server.close()
-            for connection in self._open:
-                connection.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
+            self._ending = True
+            try:
+                await accept_no_more(server)
+            finally:
+                server.close()
+                for connection in self._open:
+                    connection.cancel()
+                await asyncio.gather(*self._open, return_exceptions=True)
 
     async def _listen(self) -> asyncio.Server:
         host, port = self._settings.host, self._settings.port
@@ -79,12 +86,14 @@ class MetricsListener:
             await self._clock.sleep(LISTEN_AGAIN_S)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._open) >= CONNECTIONS:
+        if self._ending or len(self._open) >= CONNECTIONS:  # one of the last may be told of after the end
             writer.transport.abort()
             return
         connection = asyncio.create_task(self._serve(reader, writer), name="metrics-connection")
         self._open.add(connection)
         connection.add_done_callback(self._open.discard)
+        # not a `finally` in `_serve`: a task that is cancelled before its first step has none
+        connection.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -95,8 +104,6 @@ class MetricsListener:
                 await writer.wait_closed()
         except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             logger.debug("a client of the metrics went: %s", error)
-        finally:
-            writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -263,3 +264,24 @@ async def test_a_console_can_serve_again_after_it_stopped(tmp_path: Path) -> Non
                 async with httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False) as client:
                     answer = await client.post("/api/session", json={"name": "wang", "password": PASSWORD})
                     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_who_calls_while_it_stops_is_let_go(tmp_path: Path, turns: int) -> None:
+    """However far the console has got with its end when a connection comes, that connection ends too."""
+    async with desk(tmp_path) as running:
+        task = next(each for each in asyncio.all_tasks() if "Console.serve" in repr(each.get_coro()))
+        address = await running.console.listening()
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        try:
+            caller = socket.create_connection(address)
+        except ConnectionRefusedError:  # too late
+            caller = None
+        await asyncio.wait({task}, timeout=10)
+        assert task.done()
+        if caller is not None:
+            with caller, suppress(ConnectionResetError):
+                caller.settimeout(0.0)
+                assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(caller, 1), 10) == b""

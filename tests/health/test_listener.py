@@ -167,3 +167,17 @@ async def test_a_port_that_is_taken_is_tried_again(caplog: pytest.LogCaptureFixt
     assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_calls_at_the_very_end_is_let_go(turns: int) -> None:
+    """However far the loop has got with a connection when the listener ends, that connection ends too."""
+    listener = listener_on()
+    async with running(listener) as address:
+        caller = socket.create_connection(address)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    with caller:
+        caller.settimeout(0.0)
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(caller, 1), 10) == b""
